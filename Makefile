@@ -1,0 +1,47 @@
+# Builds and installs the extension with PGXS. `make demo` and `make check` set the machine up first.
+EXTENSION = brainsait
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" brainsait.control)
+PG_CONFIG ?= pg_config
+
+# The install script is these files, one after the other; later files use what earlier ones make.
+INSTALL_SQL = $(addprefix sql/install/, \
+	prologue.sql)
+
+MODULE_big = brainsait
+CORE_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp)))
+OBJS = $(CORE_OBJS) $(patsubst %.cpp,%.o,$(sort $(wildcard src/pg/*.cpp) $(wildcard src/*.cpp)))
+DATA = $(wildcard sql/upgrade/$(EXTENSION)--*--*.sql)
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+
+REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS = --encoding=UTF8
+ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test/isolation --outputdir=test/isolation
+
+# What makes an object depend on the headers it includes (PGXS on Debian tracks none).
+DEPEND_FLAGS = -MMD -MP
+WARN_FLAGS = -Wall -Wextra -Wshadow=local -Wno-unused-parameter -Werror
+CXX_STANDARD = -std=c++20
+
+override with_llvm := no
+PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CXXFLAGS = $(CXX_STANDARD) $(WARN_FLAGS) $(DEPEND_FLAGS) -Wno-register
+SHLIB_LINK += -lstdc++ -Wl,--version-script=src/brainsait.map
+EXTRA_CLEAN = $(OBJS:.o=.d) $(EXTENSION)--*.sql build results regression.diffs regression.out \
+	test/isolation/results test/isolation/output_iso tmp_check
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+endif
+
+# The core never sees a PostgreSQL header, here as in CMakeLists.txt.
+$(CORE_OBJS): %.o: %.cpp
+	$(CXX) $(CXXFLAGS) $(CXXFLAGS_SL) $(CXX_STANDARD) $(WARN_FLAGS) $(DEPEND_FLAGS) -Isrc -c -o $@ $<
+
+$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL) brainsait.control Makefile
+	cat $(INSTALL_SQL) > $@
+
+$(shlib): src/brainsait.map
+
+-include $(OBJS:.o=.d)

@@ -1,0 +1,1 @@
+\echo Use "CREATE EXTENSION brainsait" to load this file. \quit

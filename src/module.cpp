@@ -1,0 +1,19 @@
+// The module's entry: magic block, parameters, callbacks.
+
+#include "pg/store.hpp"
+#include "tenant_context.hpp"
+#include "tenant_settings.hpp"
+
+extern "C" {
+
+BRAINSAIT_MODULE_MAGIC("0.1.0");
+
+void _PG_init(void);
+
+void _PG_init(void) {
+  brainsait::pg::init_store();
+  brainsait::init_tenant_settings();
+  brainsait::init_tenant_context();
+  MarkGUCPrefixReserved("brainsait");
+}
+}

@@ -1,0 +1,91 @@
+#include "pg/query.hpp"
+
+namespace brainsait::pg {
+namespace {
+
+/// The query text with the schema's name in every place of `@store@`, in the current memory context.
+char *with_schema(const char *text, const char *quoted_schema) {
+  static constexpr char placeholder[] = "@store@";
+  StringInfoData filled;
+  initStringInfo(&filled);
+  for (const char *rest = text;;) {
+    const char *place = std::strstr(rest, placeholder);
+    if (place == nullptr) {
+      appendStringInfoString(&filled, rest);
+      return filled.data;
+    }
+    appendBinaryStringInfo(&filled, rest, int(place - rest));
+    appendStringInfoString(&filled, quoted_schema);
+    rest = place + sizeof placeholder - 1;
+  }
+}
+
+} // namespace
+
+OwnerSession begin_owner_session(const Store &store, SafePath safe_path) {
+  OwnerSession session;
+  GetUserIdAndSecContext(&session.saved_user, &session.saved_security_context);
+  if (SPI_connect() != SPI_OK_CONNECT)
+    elog(ERROR, "SPI_connect failed");
+  SetUserIdAndSecContext(store.owner, session.saved_security_context |
+                                          SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+  session.guc_level = 0;
+  if (safe_path == SafePath::yes) {
+    session.guc_level = NewGUCNestLevel();
+    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                            GUC_ACTION_SAVE, true, 0, false);
+  }
+  return session;
+}
+
+void end_owner_session(const OwnerSession &session) {
+  if (session.guc_level != 0)
+    AtEOXact_GUC(true, session.guc_level);
+  SetUserIdAndSecContext(session.saved_user, session.saved_security_context);
+  if (SPI_finish() != SPI_OK_FINISH)
+    elog(ERROR, "SPI_finish failed");
+}
+
+void StoreQuery::prepare(const Store &store) {
+  if (plan_ != nullptr) {
+    SPI_freeplan(plan_);
+    plan_ = nullptr;
+  }
+  SPIPlanPtr plan = SPI_prepare(with_schema(text_, store.quoted_schema), argument_count_,
+                                argument_types_.data());
+  if (plan == nullptr)
+    elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+  SPI_keepplan(plan);
+  plan_ = plan;
+  schema_ = store.schema;
+  generation_ = schema_generation();
+}
+
+int StoreQuery::run(const Store &store, Datum *arguments, const char *nulls, long limit) {
+  if (plan_ == nullptr || schema_ != store.schema || generation_ != schema_generation())
+    prepare(store);
+  // The snapshot is pushed only to keep it registered while SPI takes its own copy.
+  PushActiveSnapshot(GetLatestSnapshot());
+  int code = SPI_execute_snapshot(plan_, arguments, nulls, GetActiveSnapshot(), InvalidSnapshot,
+                                  false, true, limit);
+  PopActiveSnapshot();
+  if (code < 0)
+    elog(ERROR, "query on the store's tables failed: %s", SPI_result_code_string(code));
+  return code;
+}
+
+Datum result_datum(uint64 row, int number, bool &is_null) {
+  return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, &is_null);
+}
+
+Datum result_scalar() {
+  bool is_null = true;
+  if (SPI_processed == 0)
+    elog(ERROR, "query on the store's tables returned no row");
+  Datum value = result_datum(0, 1, is_null);
+  if (is_null)
+    elog(ERROR, "query on the store's tables returned null");
+  return value;
+}
+
+} // namespace brainsait::pg

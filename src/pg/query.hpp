@@ -1,0 +1,62 @@
+#pragma once
+
+#include "pg/store.hpp"
+
+namespace brainsait::pg {
+
+/// A stretch of work on the store's own tables, done through SPI as the tables' owner and past FORCE
+/// ROW LEVEL SECURITY, the way foreign-key checks work. Trivially destructible: on an error the
+/// (sub)transaction's abort restores user and security context, so no PG_TRY is needed.
+///
+/// Text of queries run here trusts no search_path: every table is named through @store@ and every
+/// operator and function through pg_catalog (`OPERATOR(pg_catalog.=)`), or `SafePath` is asked for.
+struct OwnerSession {
+  Oid saved_user;
+  int saved_security_context;
+  int guc_level; ///< 0 where search_path was left alone
+};
+static_assert(std::is_trivially_destructible_v<OwnerSession>);
+
+/// Whether the session pins search_path to pg_catalog (costs microseconds: not for the hot path).
+enum class SafePath { no, yes };
+
+OwnerSession begin_owner_session(const Store &store, SafePath safe_path = SafePath::no);
+void end_owner_session(const OwnerSession &session);
+
+/// A query over the store's tables, prepared once per backend; `@store@` in its text becomes the
+/// quoted schema name. Constant-initialised, so it may stand at namespace scope.
+class StoreQuery {
+public:
+  static constexpr int max_arguments = 16;
+
+  template <typename... Types>
+  constexpr explicit StoreQuery(const char *text, Types... argument_types)
+      : text_(text), argument_count_(sizeof...(Types)), argument_types_{Oid(argument_types)...} {
+    static_assert(sizeof...(Types) <= max_arguments);
+  }
+
+  /// Runs the query inside an owner session and returns SPI's result code; SPI_processed and
+  /// SPI_tuptable hold the result. Reads see everything committed until now, under every isolation
+  /// level, and the transaction's own changes (`GetLatestSnapshot`, as foreign-key checks do): a
+  /// REPEATABLE READ transaction must not maintain shared state from an old snapshot.
+  /// `nulls` as in SPI_execute_plan, or nullptr where no argument is null.
+  int run(const Store &store, Datum *arguments, const char *nulls = nullptr, long limit = 0);
+
+private:
+  void prepare(const Store &store);
+
+  const char *text_;
+  int argument_count_;
+  std::array<Oid, max_arguments> argument_types_;
+  SPIPlanPtr plan_ = nullptr;
+  Oid schema_ = InvalidOid;
+  uint64 generation_ = 0;
+};
+
+/// Column `number` (from 1) of row `row` (from 0) of the last result.
+Datum result_datum(uint64 row, int number, bool &is_null);
+
+/// The first column of the first row, which must be there and not null.
+Datum result_scalar();
+
+} // namespace brainsait::pg

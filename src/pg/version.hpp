@@ -1,0 +1,22 @@
+#pragma once
+
+// Every difference between the supported PostgreSQL versions (15 to 18) is named here and nowhere else.
+// Included by pg/postgres.hpp, after postgres.h.
+
+#if PG_VERSION_NUM < 150000
+#error "brainsait needs PostgreSQL 15 or later"
+#endif
+
+extern "C" {
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+}
+
+// PostgreSQL 18 reports a module's name and version in pg_get_loaded_modules().
+#ifdef PG_MODULE_MAGIC_EXT
+#define BRAINSAIT_MODULE_MAGIC(module_version)                                                     \
+  PG_MODULE_MAGIC_EXT(.name = "brainsait", .version = module_version)
+#else
+#define BRAINSAIT_MODULE_MAGIC(module_version) PG_MODULE_MAGIC
+#endif
