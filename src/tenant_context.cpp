@@ -1,5 +1,5 @@
-// set_tenant() and current_tenant(): the tenant of a transaction. The truth is this file's struct and no
-// configuration parameter, so nothing a session can SET or RESET changes it.
+// set_tenant() and current_tenant(): the tenant of a transaction. The truth is this file's struct
+// and no configuration parameter, so nothing a session can SET or RESET changes it.
 
 #include "tenant_context.hpp"
 
@@ -10,10 +10,10 @@ namespace brainsait {
 namespace {
 
 struct TenantContext {
-  bool sealed = false;    ///< some tenant was set in this transaction, maybe in a savepoint since gone
-  bool set = false;       ///< that tenant is in force
-  int nesting_level = 0;  ///< the (sub)transaction in which it came in force
-  pg_uuid_t tenant = {};  ///< meaningful while sealed
+  bool sealed = false; ///< some tenant was set in this transaction, maybe in a savepoint since gone
+  bool set = false;    ///< that tenant is in force
+  int nesting_level = 0; ///< the (sub)transaction in which it came in force
+  pg_uuid_t tenant = {}; ///< meaningful while sealed
 };
 
 TenantContext context;
@@ -151,8 +151,9 @@ extern "C" {
 PG_FUNCTION_INFO_V1(brainsait_set_tenant);
 PG_FUNCTION_INFO_V1(brainsait_current_tenant);
 
-/// set_tenant(uuid): makes a tenant the transaction's own until its end, and seals it. Errors: 22004
-/// null, 25P01 outside a transaction block, 42501 another tenant is set, 28000 unknown or not active.
+/// set_tenant(uuid): makes a tenant the transaction's own until its end, and seals it. Errors:
+/// 22004 null, 25P01 outside a transaction block, 42501 another tenant is set, 28000 unknown or not
+/// active.
 Datum brainsait_set_tenant(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0))
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant must not be null")));

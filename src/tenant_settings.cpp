@@ -9,7 +9,8 @@ extern "C" {
 namespace brainsait {
 namespace {
 
-// Enough for every tenant that a backend serves between two changes of tenants, and a bound on memory.
+// Enough for every tenant that a backend serves between two changes of tenants, and a bound on
+// memory.
 constexpr long cache_limit = 20'000;
 
 MemoryContext cache_context = nullptr;
@@ -17,10 +18,12 @@ HTAB *cache = nullptr;
 Oid cached_tenants = InvalidOid;
 uint64 generation = 1;
 
-pg::StoreQuery read_tenant("SELECT slug, pg_catalog.lower(status), settings OPERATOR(pg_catalog.->>) 'timezone', "
-                           "settings OPERATOR(pg_catalog.->>) 'order_number_format', settings OPERATOR(pg_catalog.->>) 'order_number_reset' "
-                           "FROM @store@.tenants WHERE id OPERATOR(pg_catalog.=) $1",
-                           UUIDOID);
+pg::StoreQuery read_tenant(
+    "SELECT slug, pg_catalog.lower(status), settings OPERATOR(pg_catalog.->>) 'timezone', "
+    "settings OPERATOR(pg_catalog.->>) 'order_number_format', settings OPERATOR(pg_catalog.->>) "
+    "'order_number_reset' "
+    "FROM @store@.tenants WHERE id OPERATOR(pg_catalog.=) $1",
+    UUIDOID);
 
 // Only marks: freeing here could pull an entry from under a caller in the middle of using it.
 void on_relation_change(Datum, Oid relation) {
@@ -35,16 +38,16 @@ HTAB *valid_cache(Oid tenants) {
     return cache;
 
   if (cache_context == nullptr)
-    cache_context = AllocSetContextCreate(TopMemoryContext, "brainsait tenant settings",
-                                          ALLOCSET_SMALL_SIZES);
+    cache_context =
+        AllocSetContextCreate(TopMemoryContext, "brainsait tenant settings", ALLOCSET_SMALL_SIZES);
   cache = nullptr;
   MemoryContextReset(cache_context);
   HASHCTL control = {};
   control.keysize = sizeof(pg_uuid_t);
   control.entrysize = sizeof(TenantSettings);
   control.hcxt = cache_context;
-  cache = hash_create("brainsait tenant settings", 64, &control,
-                      HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+  cache =
+      hash_create("brainsait tenant settings", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
   cache_generation = generation;
   cached_tenants = tenants;
   return cache;
@@ -95,8 +98,7 @@ const TenantSettings &tenant_settings(const pg::Store &store, const pg_uuid_t &t
     read_at = generation;
     settings = read_settings(store, tenant, cache_context);
   } while (read_at != generation);
-  auto *entry =
-      static_cast<TenantSettings *>(hash_search(table, &tenant, HASH_ENTER, nullptr));
+  auto *entry = static_cast<TenantSettings *>(hash_search(table, &tenant, HASH_ENTER, nullptr));
   *entry = settings;
   return *entry;
 }
@@ -104,10 +106,10 @@ const TenantSettings &tenant_settings(const pg::Store &store, const pg_uuid_t &t
 pg_tz *tenant_time_zone(const TenantSettings &tenant) {
   pg_tz *zone = pg::named_time_zone(tenant.time_zone);
   if (zone == nullptr)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("time zone \"%s\" in the tenant's settings is not known",
-                           tenant.time_zone),
-                    errhint("Set settings.timezone to a full name from pg_timezone_names.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("time zone \"%s\" in the tenant's settings is not known", tenant.time_zone),
+             errhint("Set settings.timezone to a full name from pg_timezone_names.")));
   return zone;
 }
 

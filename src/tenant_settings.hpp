@@ -9,9 +9,9 @@ namespace brainsait {
 struct TenantSettings {
   pg_uuid_t id; // the hash key: stays first
   bool exists;
-  bool admitted;                  ///< neither suspended nor inactive nor deleted
-  const char *slug;               ///< never null where the tenant exists
-  const char *time_zone;          ///< settings->>'timezone', default "UTC"
+  bool admitted;                   ///< neither suspended nor inactive nor deleted
+  const char *slug;                ///< never null where the tenant exists
+  const char *time_zone;           ///< settings->>'timezone', default "UTC"
   const char *order_number_format; ///< settings->>'order_number_format', or nullptr
   const char *order_number_reset;  ///< settings->>'order_number_reset', default "never"
 };
@@ -20,7 +20,8 @@ struct TenantSettings {
 /// unknown tenant has `exists` false. Valid until the next command or catalog invalidation.
 const TenantSettings &tenant_settings(const pg::Store &store, const pg_uuid_t &tenant);
 
-/// The zone in which the tenant's days turn. Raises 22023 where the stored name is no zone (any more).
+/// The zone in which the tenant's days turn. Raises 22023 where the stored name is no zone (any
+/// more).
 pg_tz *tenant_time_zone(const TenantSettings &tenant);
 
 /// Grows by one whenever any tenant's row may have changed.

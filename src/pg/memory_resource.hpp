@@ -4,9 +4,9 @@
 
 namespace brainsait::pg {
 
-/// std::pmr memory from a MemoryContext. Throws std::bad_alloc instead of raising, so containers over
-/// it live safely inside guarded(). Resetting the context frees everything at once: containers whose
-/// memory goes that way are simply forgotten, never destroyed.
+/// std::pmr memory from a MemoryContext. Throws std::bad_alloc instead of raising, so containers
+/// over it live safely inside guarded(). Resetting the context frees everything at once: containers
+/// whose memory goes that way are simply forgotten, never destroyed.
 class PallocResource final : public std::pmr::memory_resource {
 public:
   explicit PallocResource(MemoryContext context) noexcept : context_(context) {}

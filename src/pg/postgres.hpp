@@ -1,7 +1,8 @@
 #pragma once
 
 // The one way into PostgreSQL's headers. C++ headers come first: postgres.h brings libintl macros
-// and short names (Min, Max, Abs, ERROR, ...) that break the standard library when they come earlier.
+// and short names (Min, Max, Abs, ERROR, ...) that break the standard library when they come
+// earlier.
 #include <array>
 #include <cstdint>
 #include <cstring>

@@ -3,7 +3,8 @@
 namespace brainsait::pg {
 namespace {
 
-/// The query text with the schema's name in every place of `@store@`, in the current memory context.
+/// The query text with the schema's name in every place of `@store@`, in the current memory
+/// context.
 char *with_schema(const char *text, const char *quoted_schema) {
   static constexpr char placeholder[] = "@store@";
   StringInfoData filled;
@@ -51,8 +52,8 @@ void StoreQuery::prepare(const Store &store) {
     SPI_freeplan(plan_);
     plan_ = nullptr;
   }
-  SPIPlanPtr plan = SPI_prepare(with_schema(text_, store.quoted_schema), argument_count_,
-                                argument_types_.data());
+  SPIPlanPtr plan =
+      SPI_prepare(with_schema(text_, store.quoted_schema), argument_count_, argument_types_.data());
   if (plan == nullptr)
     elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
   SPI_keepplan(plan);

@@ -4,9 +4,9 @@
 
 namespace brainsait::pg {
 
-/// A stretch of work on the store's own tables, done through SPI as the tables' owner and past FORCE
-/// ROW LEVEL SECURITY, the way foreign-key checks work. Trivially destructible: on an error the
-/// (sub)transaction's abort restores user and security context, so no PG_TRY is needed.
+/// A stretch of work on the store's own tables, done through SPI as the tables' owner and past
+/// FORCE ROW LEVEL SECURITY, the way foreign-key checks work. Trivially destructible: on an error
+/// the (sub)transaction's abort restores user and security context, so no PG_TRY is needed.
 ///
 /// Text of queries run here trusts no search_path: every table is named through @store@ and every
 /// operator and function through pg_catalog (`OPERATOR(pg_catalog.=)`), or `SafePath` is asked for.

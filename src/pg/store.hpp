@@ -14,13 +14,15 @@ struct Store {
 };
 
 /// The store whose schema holds `function` (pass fcinfo->flinfo->fn_oid). Raises 55000 where the
-/// store's tables are missing. Valid until the next catalog invalidation: take it anew at every call.
+/// store's tables are missing. Valid until the next catalog invalidation: take it anew at every
+/// call.
 const Store &store_of_function(Oid function);
 
 /// The store in schema `schema`; errors as above.
 const Store &store_in_schema(Oid schema);
 
-/// Grows by one whenever a schema may have been renamed: query texts that name it are made anew then.
+/// Grows by one whenever a schema may have been renamed: query texts that name it are made anew
+/// then.
 uint64 schema_generation();
 
 /// Registers the invalidation callbacks. Called once, from _PG_init.

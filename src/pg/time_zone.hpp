@@ -9,16 +9,17 @@ extern "C" {
 
 namespace brainsait::pg {
 
-/// The time zone of that full name ("Asia/Riyadh", "UTC"), or nullptr. Abbreviations ("CET") and POSIX
-/// specifications ("XYZ+3") are not accepted: AT TIME ZONE and the zone files disagree on what they mean.
+/// The time zone of that full name ("Asia/Riyadh", "UTC"), or nullptr. Abbreviations ("CET") and
+/// POSIX specifications ("XYZ+3") are not accepted: AT TIME ZONE and the zone files disagree on
+/// what they mean.
 pg_tz *named_time_zone(const char *name);
 
 /// The calendar day on which `time` falls in `zone`: what (time AT TIME ZONE zone)::date gives,
 /// infinities included.
 DateADT local_date(TimestampTz time, pg_tz *zone);
 
-/// The local year, month, day and day of the year of a finite `time`. Raises 22008 where the year is
-/// not 1 to 9999, or `time` is infinite.
+/// The local year, month, day and day of the year of a finite `time`. Raises 22008 where the year
+/// is not 1 to 9999, or `time` is infinite.
 struct LocalDate {
   int year, month, day, day_of_year;
 };

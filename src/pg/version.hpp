@@ -1,7 +1,7 @@
 #pragma once
 
-// Every difference between the supported PostgreSQL versions (15 to 18) is named here and nowhere else.
-// Included by pg/postgres.hpp, after postgres.h.
+// Every difference between the supported PostgreSQL versions (15 to 18) is named here and nowhere
+// else. Included by pg/postgres.hpp, after postgres.h.
 
 #if PG_VERSION_NUM < 150000
 #error "brainsait needs PostgreSQL 15 or later"

@@ -1,0 +1,31 @@
+-- Triggers that fill columns. Their functions belong to the extension; the triggers belong to the tables.
+
+CREATE FUNCTION touch_updated_at() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_touch_updated_at';
+COMMENT ON FUNCTION touch_updated_at() IS
+    'BEFORE UPDATE row trigger: sets updated_at to the transaction''s time.';
+
+CREATE FUNCTION fill_tenant() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_fill_tenant';
+COMMENT ON FUNCTION fill_tenant() IS
+    'BEFORE INSERT row trigger on order_items and webhook_deliveries: fills a null tenant_id from the parent row. An application role''s own tenant comes from the column''s default; this serves loads across tenants.';
+
+CREATE FUNCTION attach_row_triggers() RETURNS void
+    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+$body$
+DECLARE
+    touched name;
+BEGIN
+    FOREACH touched IN ARRAY ARRAY['tenants', 'users', 'products', 'orders', 'payments', 'integrations', 'webhooks']
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER brainsait_updated_at BEFORE UPDATE ON %I
+                            FOR EACH ROW EXECUTE FUNCTION touch_updated_at()', touched);
+    END LOOP;
+    CREATE OR REPLACE TRIGGER brainsait_tenant BEFORE INSERT ON order_items
+        FOR EACH ROW WHEN (NEW.tenant_id IS NULL) EXECUTE FUNCTION fill_tenant('orders', 'order_id');
+    CREATE OR REPLACE TRIGGER brainsait_tenant BEFORE INSERT ON webhook_deliveries
+        FOR EACH ROW WHEN (NEW.tenant_id IS NULL) EXECUTE FUNCTION fill_tenant('webhooks', 'webhook_id');
+END
+$body$;
+COMMENT ON FUNCTION attach_row_triggers() IS 'Internal to create_store(): puts the triggers that fill columns on their tables.';
+REVOKE ALL ON FUNCTION attach_row_triggers() FROM PUBLIC;

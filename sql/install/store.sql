@@ -1,0 +1,152 @@
+-- create_store(): the tables as a whole. It runs at CREATE EXTENSION, and by hand where that left the
+-- tables out. Tables that exist already are the store's own, released by an earlier DROP EXTENSION
+-- CASCADE, or they stop it: nothing else is ever adopted.
+
+CREATE FUNCTION store_shape(OUT table_name name, OUT kind "char", OUT columns text) RETURNS SETOF record
+    LANGUAGE sql IMMUTABLE SET search_path = @extschema@, pg_temp AS
+$body$
+VALUES
+    ('tenants'::name, 'r'::"char", 'id uuid, name character varying(255), slug character varying(100), domain character varying(255), status character varying(50), plan character varying(50), settings jsonb, created_at timestamp with time zone, updated_at timestamp with time zone'),
+    ('users', 'r', 'id uuid, tenant_id uuid, email character varying(255), password_hash character varying(255), name character varying(255), role character varying(50), status character varying(50), email_verified boolean, last_login timestamp with time zone, metadata jsonb, created_at timestamp with time zone, updated_at timestamp with time zone'),
+    ('products', 'r', 'id uuid, tenant_id uuid, name jsonb, description jsonb, price numeric(10,2), currency character varying(3), category character varying(100), tags text[], images text[], status character varying(50), inventory_count integer, metadata jsonb, created_at timestamp with time zone, updated_at timestamp with time zone'),
+    ('orders', 'r', 'id uuid, tenant_id uuid, user_id uuid, number character varying(50), status character varying(50), total numeric(10,2), currency character varying(3), customer_email character varying(255), customer_name character varying(255), billing_address jsonb, shipping_address jsonb, payment_intent_id character varying(255), payment_status character varying(50), metadata jsonb, created_at timestamp with time zone, updated_at timestamp with time zone'),
+    ('order_items', 'r', 'id uuid, order_id uuid, product_id uuid, product_name character varying(255), quantity integer, price numeric(10,2), total numeric(10,2), metadata jsonb, tenant_id uuid'),
+    ('payments', 'r', 'id uuid, tenant_id uuid, order_id uuid, payment_intent_id character varying(255), amount numeric(10,2), currency character varying(3), status character varying(50), payment_method character varying(50), provider character varying(50), provider_fee numeric(10,2), net_amount numeric(10,2), refunded_amount numeric(10,2), metadata jsonb, processed_at timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone'),
+    ('order_number_counters', 'r', 'tenant_id uuid, series text, period text, last_value bigint'),
+    ('order_number_key', 'r', 'version integer, key bytea'),
+    ('order_code_sequence', 'S', 'last_value bigint'),
+    ('revenue_metrics', 'r', 'id uuid, tenant_id uuid, date date, total_revenue numeric(15,2), order_count integer, customer_count integer, average_order_value numeric(10,2), currency character varying(3), created_at timestamp with time zone, paid_revenue numeric(15,2), paid_order_count integer, refunded_amount numeric(15,2), net_revenue numeric(15,2)'),
+    ('revenue_customers', 'r', 'tenant_id uuid, date date, currency character varying(3), customer uuid, order_count integer'),
+    ('analytics_events', 'p', 'id uuid, tenant_id uuid, event_type character varying(100), user_id uuid, session_id character varying(255), properties jsonb, "timestamp" timestamp with time zone'),
+    ('integrations', 'r', 'id uuid, tenant_id uuid, name character varying(100), type character varying(50), status character varying(50), config jsonb, credentials jsonb, last_sync timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone'),
+    ('webhooks', 'r', 'id uuid, tenant_id uuid, url character varying(500), events text[], secret character varying(255), status character varying(50), description text, created_at timestamp with time zone, updated_at timestamp with time zone'),
+    ('webhook_deliveries', 'p', 'id uuid, webhook_id uuid, event_id uuid, event_type character varying(100), payload jsonb, response_status integer, response_body text, response_time integer, attempt_count integer, delivered_at timestamp with time zone, created_at timestamp with time zone, tenant_id uuid')
+$body$;
+COMMENT ON FUNCTION store_shape() IS
+    'Internal: the columns that each of the store''s relations must have; an application may add others.';
+REVOKE ALL ON FUNCTION store_shape() FROM PUBLIC;
+
+CREATE FUNCTION store_strangers(OUT relation name, OUT reason text) RETURNS SETOF record
+    LANGUAGE sql STABLE SET search_path = @extschema@, pg_temp AS
+$body$
+SELECT shape.table_name,
+       CASE WHEN c.relowner <> 'brainsait_owner'::regrole THEN format('it belongs to %s, not to brainsait_owner', c.relowner::regrole)
+            WHEN c.relkind <> shape.kind THEN 'it is of another kind'
+            ELSE format('it has no column %s', missing.columns) END
+FROM store_shape() AS shape
+JOIN pg_class c ON c.relnamespace = '@extschema@'::regnamespace AND c.relname = shape.table_name
+CROSS JOIN LATERAL (
+    SELECT string_agg(wanted, ', ') AS columns
+    FROM unnest(string_to_array(shape.columns, ', ')) AS wanted
+    WHERE NOT EXISTS (SELECT FROM pg_attribute a
+                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                        AND wanted = format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)))
+) AS missing
+WHERE c.relowner <> 'brainsait_owner'::regrole OR c.relkind <> shape.kind OR missing.columns IS NOT NULL
+$body$;
+COMMENT ON FUNCTION store_strangers() IS
+    'Internal: relations that bear a name of the store''s but are not the store''s, by owner, kind or columns.';
+REVOKE ALL ON FUNCTION store_strangers() FROM PUBLIC;
+
+CREATE FUNCTION attach_store() RETURNS void
+    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+$body$
+DECLARE
+    relation record;
+BEGIN
+    FOR relation IN
+        SELECT c.oid::regclass AS name, c.relkind AS kind
+        FROM store_shape() AS shape
+        JOIN pg_class top ON top.relnamespace = '@extschema@'::regnamespace AND top.relname = shape.table_name
+        CROSS JOIN LATERAL (SELECT top.oid UNION SELECT relid FROM pg_partition_tree(top.oid)) AS part (oid)
+        JOIN pg_class c ON c.oid = part.oid
+    LOOP
+        EXECUTE format('ALTER %s %s OWNER TO brainsait_owner',
+                       CASE relation.kind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation.name);
+    END LOOP;
+
+    -- Identifiers of append-heavy tables follow time; the tenant comes from the context where it is left out.
+    FOR relation IN
+        SELECT unnest(ARRAY['orders', 'order_items', 'payments', 'analytics_events', 'webhook_deliveries']) AS name
+    LOOP
+        EXECUTE format('ALTER TABLE %I ALTER COLUMN id SET DEFAULT uuid_v7()', relation.name);
+    END LOOP;
+    FOR relation IN
+        SELECT unnest(ARRAY['users', 'products', 'orders', 'order_items', 'payments', 'analytics_events',
+                            'integrations', 'webhooks', 'webhook_deliveries']) AS name
+    LOOP
+        EXECUTE format('ALTER TABLE %I ALTER COLUMN tenant_id SET DEFAULT current_tenant()', relation.name);
+    END LOOP;
+
+    PERFORM attach_row_triggers();
+    PERFORM attach_order_numbers();
+    PERFORM attach_revenue_rollup();
+    PERFORM isolate_table(format('@extschema@.%I', shape.table_name)::regclass,
+                          CASE WHEN shape.table_name = 'tenants' THEN 'id'::name ELSE 'tenant_id' END)
+    FROM store_shape() AS shape
+    WHERE shape.kind <> 'S' AND shape.table_name <> 'order_number_key';
+    -- The key that order codes are made with has no tenant, and no policy: it is nobody's to read.
+    ALTER TABLE @extschema@.order_number_key ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE @extschema@.order_number_key FORCE ROW LEVEL SECURITY;
+    PERFORM grant_store_privileges();
+END
+$body$;
+COMMENT ON FUNCTION attach_store() IS
+    'Internal to create_store(): gives the tables what comes from the extension: owner, defaults, triggers, policies, privileges. Running it again changes nothing.';
+REVOKE ALL ON FUNCTION attach_store() FROM PUBLIC;
+
+CREATE FUNCTION grant_store_privileges() RETURNS void
+    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+$body$
+BEGIN
+    GRANT SELECT, INSERT, UPDATE, DELETE
+        ON tenants, users, products, orders, order_items, payments, analytics_events
+        TO brainsait_app, brainsait_operator;
+
+    -- Secrets are written and never read back: SELECT names every column but them.
+    GRANT INSERT, UPDATE, DELETE ON integrations, webhooks TO brainsait_app, brainsait_operator;
+    GRANT SELECT (id, tenant_id, name, type, status, config, last_sync, created_at, updated_at)
+        ON integrations TO brainsait_app, brainsait_operator;
+    GRANT SELECT (id, tenant_id, url, events, status, description, created_at, updated_at)
+        ON webhooks TO brainsait_app, brainsait_operator;
+
+    -- The store itself writes these. The document's retention command deletes deliveries as the application.
+    GRANT SELECT ON revenue_metrics, revenue_customers TO brainsait_app, brainsait_operator;
+    GRANT SELECT, DELETE ON webhook_deliveries TO brainsait_app;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_deliveries TO brainsait_operator;
+END
+$body$;
+COMMENT ON FUNCTION grant_store_privileges() IS
+    'Internal to create_store(): what the application role and operators may do with each table.';
+REVOKE ALL ON FUNCTION grant_store_privileges() FROM PUBLIC;
+
+CREATE FUNCTION create_store() RETURNS void
+    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+$body$
+DECLARE
+    stranger record;
+    returning_store boolean := to_regclass('@extschema@.orders') IS NOT NULL;
+BEGIN
+    FOR stranger IN SELECT * FROM store_strangers()
+    LOOP
+        RAISE EXCEPTION 'relation "%" exists already in schema @extschema@ and is not the store''s: %',
+                        stranger.relation, stranger.reason
+            USING ERRCODE = 'duplicate_table',
+                  HINT = 'Put the store into a schema of its own: CREATE EXTENSION brainsait SCHEMA other.';
+    END LOOP;
+
+    PERFORM create_core_tables();
+    PERFORM create_order_number_tables();
+    PERFORM create_revenue_tables();
+    PERFORM create_event_tables();
+    PERFORM attach_store();
+    PERFORM ensure_partitions();
+    IF returning_store THEN
+        -- Nobody kept the rollup while the triggers were away.
+        PERFORM rebuild_revenue_metrics(id) FROM tenants;
+    END IF;
+END
+$body$;
+COMMENT ON FUNCTION create_store() IS
+    'Makes the store''s missing tables and attaches triggers, policies and privileges. CREATE EXTENSION runs it, except where row_security is off, as in a restore, whose dump brings the tables. Tables of an earlier store in this schema are taken back; any other of these names is refused (42P07).';
+REVOKE ALL ON FUNCTION create_store() FROM PUBLIC;

@@ -1,0 +1,37 @@
+// uuid_v7(): the clock and the randomness for the core's generator.
+
+#include "core/uuid_v7.hpp"
+#include "pg/postgres.hpp"
+
+#include <time.h>
+
+namespace brainsait {
+namespace {
+
+core::UuidV7Generator generator;
+
+std::int64_t unix_nanoseconds() {
+  timespec now;
+  if (clock_gettime(CLOCK_REALTIME, &now) != 0)
+    elog(ERROR, "could not read the clock: %m");
+  return std::int64_t(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+} // namespace
+} // namespace brainsait
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(brainsait_uuid_v7);
+
+/// uuid_v7(): RFC 9562 version 7, strictly increasing within the backend.
+Datum brainsait_uuid_v7(PG_FUNCTION_ARGS) {
+  std::array<std::uint8_t, 8> random;
+  if (!pg_strong_random(random.data(), random.size()))
+    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+  auto bytes = brainsait::generator.next(brainsait::unix_nanoseconds(), random);
+  auto *uuid = static_cast<pg_uuid_t *>(palloc(UUID_LEN));
+  std::memcpy(uuid->data, bytes.data(), UUID_LEN);
+  PG_RETURN_UUID_P(uuid);
+}
+}
