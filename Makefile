@@ -14,10 +14,13 @@ OBJS = $(CORE_OBJS) $(patsubst %.cpp,%.o,$(sort $(wildcard src/pg/*.cpp) $(wildc
 DATA = $(wildcard sql/upgrade/$(EXTENSION)--*--*.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
-REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+# Defined only where there are tests, since PGXS asks whether they are defined.
+REGRESS := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --encoding=UTF8
-ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test/isolation --outputdir=test/isolation
+ISOLATION := $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --encoding=UTF8 --inputdir=test/isolation --outputdir=test/isolation
+PROVE_TESTS := $(sort $(wildcard test/tap/*.pl))
+TAP_TESTS := $(if $(PROVE_TESTS),1)
 
 # What makes an object depend on the headers it includes (PGXS on Debian tracks none).
 DEPEND_FLAGS = -MMD -MP
@@ -31,10 +34,19 @@ SHLIB_LINK += -lstdc++ -Wl,--version-script=src/brainsait.map
 EXTRA_CLEAN = $(OBJS:.o=.d) $(EXTENSION)--*.sql build results regression.diffs regression.out \
 	test/isolation/results test/isolation/output_iso tmp_check
 
-PGXS := $(shell $(PG_CONFIG) --pgxs)
-ifneq ($(wildcard $(PGXS)),)
+ifneq ($(filter check demo,$(MAKECMDGOALS)),)
+# Set-up, build and run from nothing; both call this Makefile again, once PostgreSQL is there.
+.PHONY: check demo
+check demo:
+	@PG_CONFIG='$(PG_CONFIG)' ORDERS='$(ORDERS)' scripts/$@
+else
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(wildcard $(PGXS)),)
+all install installcheck:
+	@echo 'No server headers found by PG_CONFIG=$(PG_CONFIG). Run "make check" or "make demo", which install them,'; \
+	echo 'or name another installation: make PG_CONFIG=/usr/lib/postgresql/15/bin/pg_config'; exit 1
+else
 include $(PGXS)
-endif
 
 # The core never sees a PostgreSQL header, here as in CMakeLists.txt.
 $(CORE_OBJS): %.o: %.cpp
@@ -46,3 +58,5 @@ $(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL) brainsait.control Makefile
 $(shlib): src/brainsait.map
 
 -include $(OBJS:.o=.d)
+endif
+endif
