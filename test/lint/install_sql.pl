@@ -81,7 +81,7 @@ for my $file (@ARGV) {
         my ($line, $text, $bodies) = @$statement;
         $statements++;
         my $is_routine = $text =~ /^\s*CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE)\b/i;
-        my $name = $is_routine ? name_after($text, qr/(?:FUNCTION|PROCEDURE)/) : '';
+        my $name = $is_routine ? name_after($text, qr/(?:FUNCTION|PROCEDURE)/i) : '';
         replaces_or_skips($file, $line, $text, '');
         replaces_or_skips($file, $_->[0], without_comments($_->[1]), $name) for @$bodies;
         next unless $is_routine;
