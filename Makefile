@@ -38,7 +38,7 @@ ifneq ($(filter check demo,$(MAKECMDGOALS)),)
 # Set-up, build and run from nothing; both call this Makefile again, once PostgreSQL is there.
 .PHONY: check demo
 check demo:
-	@PG_CONFIG='$(PG_CONFIG)' ORDERS='$(ORDERS)' scripts/$@
+	@PG_CONFIG='$(PG_CONFIG)' scripts/$@
 else
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)

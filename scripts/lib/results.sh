@@ -25,7 +25,7 @@ count_tests() {
       next
     }
     /^1\.\.0 # *[Ss][Kk][Ii][Pp]/ { record_skip(file, substr($0, 6)); next }
-    /^(not )?ok( |$)/ {
+    /^(not )?ok +([0-9]|-)/ {
       name = $0
       sub(/^(not )?ok *[0-9]* *[-+]? */, "", name)
       if (match(name, /# *[Ss][Kk][Ii][Pp]/)) {

@@ -51,12 +51,13 @@ open_workspace() {
 # Stops what still runs, servers included, and removes the folder.
 close_workspace() {
   local status=$? pid_file
+  set +e
   trap '' INT TERM HUP
-  if [ -n "$CHILD" ]; then
-    kill -TERM "$CHILD" 2>/dev/null && wait "$CHILD" 2>/dev/null
+  if [ -n "$CHILD" ] && kill -TERM "$CHILD" 2>/dev/null; then
+    wait "$CHILD" 2>/dev/null
   fi
   find "$WORKSPACE" -name postmaster.pid 2>/dev/null | while read -r pid_file; do
-    as_runner "$PG_BIN/pg_ctl" -D "$(dirname "$pid_file")" -m immediate -w stop >/dev/null 2>&1 </dev/null || true
+    as_runner "$PG_BIN/pg_ctl" -D "$(dirname "$pid_file")" -m immediate -w stop >/dev/null 2>&1 </dev/null
   done
   rm -rf "$WORKSPACE"
   exit "$status"
