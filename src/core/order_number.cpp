@@ -125,8 +125,17 @@ struct Date {
   }
 };
 
-bool is_slug_character(char c) noexcept {
-  return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+/// The shape of a slug, in upper case: letters and digits, with single hyphens or underscores
+/// between.
+bool is_upper_slug(std::string_view text) noexcept {
+  bool after_word = false;
+  for (const char c : text) {
+    const bool word = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!word && (!after_word || (c != '-' && c != '_')))
+      return false;
+    after_word = word;
+  }
+  return after_word;
 }
 
 /// How many characters {CODE}, {SEQ} and {TENANT} take in one attempt.
@@ -187,7 +196,7 @@ private:
     if (!seen_tenant_.empty())
       return text == seen_tenant_;
     seen_tenant_ = text;
-    return std::all_of(text.begin(), text.end(), is_slug_character);
+    return is_upper_slug(text);
   }
 
   bool match(const OrderNumberPart &part) noexcept {

@@ -34,8 +34,8 @@ OrderNumber render_order_number(const OrderNumberTemplate &format, const OrderNu
 /// Whether `number` could be a number of this format: every literal character in its place; dates
 /// that exist and agree with one another; a code of the alphabet with at least the token's width; a
 /// positive sequence with at least the token's digits and no zero in front beyond them; the slug,
-/// or, where it is not known, the same upper-case letters, digits and hyphens at every {TENANT};
-/// the right check character. Any bytes may be asked about.
+/// or, where it is not known, the same text of a slug's shape at every {TENANT}, in upper case; the
+/// right check character. Any bytes may be asked about.
 ///
 /// Only {CODE}, {SEQ} and {TENANT} vary in length, and the number's own length ties the three
 /// together: at most 12 * 19 combinations, each one pass over at most 50 characters.

@@ -34,10 +34,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
       require_order_number_fits(format, slug.size());
       if (format.tenant_count == 0)
         break;
-      slug += "-9z"[slug.size() % 3];
+      slug += "9_z-a"[slug.size() % 5];
     }
   } catch (const Error &) {
     slug.pop_back();
+    slug.back() = 'q'; // a slug ends in a letter or digit
   }
 
   static const CodeEncoder encoder(CodeKey{1, 2, 3});

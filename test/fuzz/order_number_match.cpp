@@ -4,7 +4,6 @@
 #include "core/error.hpp"
 #include "core/order_number.hpp"
 
-#include <algorithm>
 #include <cstdlib>
 
 using namespace brainsait::core;
@@ -27,9 +26,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   }
   const bool unknown = order_number_matches(format, number, std::nullopt);
   const bool known = order_number_matches(format, number, slug);
-  const bool proper = std::all_of(slug.begin(), slug.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
+  bool proper = true;
+  bool after_word = false;
+  for (const char c : slug) {
+    const bool word = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    proper = proper && (word || (after_word && (c == '-' || c == '_')));
+    after_word = word;
+  }
+  proper = proper && after_word;
   if (known && proper && !unknown)
     std::abort();
   return 0;

@@ -57,7 +57,11 @@ TEST(OrderNumberMatch, Tenant) {
   EXPECT_FALSE(matches("{TENANT}-{SEQ}", "BLUE-SHOP-7", "blue"));
   EXPECT_FALSE(matches("{TENANT}-{SEQ}", "blue-shop-7", "blue-shop"));
   EXPECT_TRUE(matches("{TENANT}-{SEQ}", "BLUE-SHOP-7"));
-  EXPECT_FALSE(matches("{TENANT}-{SEQ}", "BLUE_SHOP-7"));
+  EXPECT_TRUE(matches("{TENANT}-{SEQ}", "BLUE_SHOP-7"));
+  EXPECT_FALSE(matches("{TENANT}-{SEQ}", "BLUE__SHOP-7"));
+  EXPECT_FALSE(matches("{TENANT}-{SEQ}", "_BLUE-7"));
+  EXPECT_FALSE(matches("{TENANT}-{SEQ}", "BLUE--7"));
+  EXPECT_FALSE(matches("{TENANT}-{SEQ}", "BLU.-7"));
   EXPECT_FALSE(matches("{TENANT}-{SEQ}", "-7", ""));
   EXPECT_FALSE(matches("{TENANT}-{SEQ}", "-7"));
   EXPECT_TRUE(matches("{TENANT}{SEQ}", "A11", "a1"));
@@ -130,7 +134,7 @@ private:
       return "(?=.*[1-9])([0-9]{" + digits + "}|[1-9][0-9]{" + digits + ",18})";
     }
     if (name == "TENANT")
-      return "[A-Z0-9-]+";
+      return "[A-Z0-9]+([-_][A-Z0-9]+)*";
     if (name == "CHECK")
       return "[0-9A-Z]";
     return "[0-9]{" + std::to_string(name.size()) + "}";
@@ -265,7 +269,7 @@ public:
   }
 
   std::string damaged(std::string number) {
-    static const std::string characters = "00112349ABIUZ-x";
+    static const std::string characters = "00112349ABIUZ-_x";
     for (std::size_t count = below(3); count > 0 && !number.empty(); --count) {
       const std::size_t place = below(number.size());
       switch (below(4)) {
@@ -292,7 +296,7 @@ private:
 TEST(OrderNumberMatch, AgreesWithAnIndependentModel) {
   RandomCase cases(21);
   const CodeEncoder encoder(CodeKey{});
-  const std::vector<std::string> slugs = {"a", "a1", "10", "blue-shop", "0-0"};
+  const std::vector<std::string> slugs = {"a", "a1", "10", "blue-shop", "0_0"};
   int accepted = 0;
   int refused = 0;
   for (int round = 0; round < 1'000; ++round) {
