@@ -1,5 +1,6 @@
 // The module's entry: magic block, parameters, callbacks.
 
+#include "order_number.hpp"
 #include "pg/store.hpp"
 #include "tenant_context.hpp"
 #include "tenant_settings.hpp"
@@ -14,6 +15,7 @@ void _PG_init(void) {
   brainsait::pg::init_store();
   brainsait::init_tenant_settings();
   brainsait::init_tenant_context();
+  brainsait::init_order_number();
   MarkGUCPrefixReserved("brainsait");
 }
 }

@@ -20,3 +20,12 @@ extern "C" {
 #else
 #define BRAINSAIT_MODULE_MAGIC(module_version) PG_MODULE_MAGIC
 #endif
+
+// PostgreSQL 18 lets an index scan count what it does. The caller includes access/genam.h.
+#if PG_VERSION_NUM >= 180000
+#define BRAINSAIT_INDEX_BEGINSCAN(heap, index, snapshot, key_count)                                \
+  index_beginscan(heap, index, snapshot, nullptr, key_count, 0)
+#else
+#define BRAINSAIT_INDEX_BEGINSCAN(heap, index, snapshot, key_count)                                \
+  index_beginscan(heap, index, snapshot, key_count, 0)
+#endif
