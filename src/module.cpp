@@ -2,6 +2,7 @@
 
 #include "order_number.hpp"
 #include "pg/store.hpp"
+#include "revenue_pending.hpp"
 #include "tenant_context.hpp"
 #include "tenant_settings.hpp"
 
@@ -16,6 +17,7 @@ void _PG_init(void) {
   brainsait::init_tenant_settings();
   brainsait::init_tenant_context();
   brainsait::init_order_number();
+  brainsait::init_revenue_rollup();
   MarkGUCPrefixReserved("brainsait");
 }
 }

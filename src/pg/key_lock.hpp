@@ -10,6 +10,7 @@ namespace brainsait::pg {
 enum class LockClass : uint16 {
   order_number_series = 0xB5, ///< a tenant's counter of order numbers
   revenue_bucket = 0xB6,      ///< a tenant's day and currency in revenue_metrics
+  revenue_order = 0xB7,       ///< an order whose refunds are being counted
 };
 
 /// Takes the exclusive lock on a key of this database, waiting for it as long as needed (deadlocks

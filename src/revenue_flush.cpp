@@ -1,0 +1,308 @@
+// The flush: what a transaction changed in the revenue rollup is written just before it commits or
+// is prepared.
+//
+// Locks are taken in one order by every flush, so that flushes never deadlock among themselves:
+//   1. orders and payments (ACCESS SHARE), where orders have to be read: a TRUNCATE of them, which
+//   writes
+//      the rollup at its own end, is waited for before anything of the rollup is held;
+//   2. revenue_metrics: ROW EXCLUSIVE, or SHARE ROW EXCLUSIVE, which excludes every other flush,
+//   where
+//      days are rebuilt, everything is cleared, or so many keys are concerned that the shared lock
+//      table should not hold them one by one;
+//   3. the keys of orders whose refunds move, in the order of their hashes;
+//   4. the keys of buckets, likewise.
+// Keys are held until the transaction has ended, and every query takes its snapshot after them
+// (StoreQuery::run). So each transaction finds the rollup, and what it reads of orders and
+// payments, as the last one left it, under REPEATABLE READ and SERIALIZABLE too, and nobody gets
+// 40001 for it.
+//
+// Why refunds stay with their order while one transaction moves the order and another refunds it:
+// both lock the order's key. Whoever comes first finds the other's change invisible, as it should
+// be, and commits; the second one's snapshot sees it, and settle_order() tells from what it sees
+// and from its own changes what the first one had counted, and where.
+
+#include "pg/key_lock.hpp"
+#include "pg/query.hpp"
+#include "revenue_pending.hpp"
+#include "revenue_rows.hpp"
+#include "revenue_write.hpp"
+#include "tenant_settings.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+#include "utils/array.h"
+}
+
+#include <algorithm>
+
+namespace brainsait {
+namespace {
+
+using core::OrderChange;
+using core::Origin;
+using core::RevenueBucket;
+using core::RevenueChanges;
+
+/// What a transaction may lock by key: a share of the lock table (max_locks_per_transaction is 64
+/// by default) that leaves the others theirs.
+constexpr std::size_t most_keys = 64;
+
+/// How many orders one query reads.
+constexpr std::size_t batch = 500;
+
+/// Triggers of the application on the rollup may change orders again; a pair that never rests is an
+/// error, not a loop.
+constexpr int most_passes = 100;
+
+pg::StoreQuery
+    living_tenants("SELECT id FROM @store@.tenants WHERE id OPERATOR(pg_catalog.=) ANY ($1)",
+                   UUIDARRAYOID);
+
+pg::StoreQuery read_orders(
+    "SELECT asked.number, o.tenant_id, o.created_at, o.currency::pg_catalog.text, refunds.amount "
+    "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) WITH ORDINALITY"
+    "     AS asked (tenant_id, id, number) "
+    "JOIN @store@.orders o ON o.tenant_id OPERATOR(pg_catalog.=) asked.tenant_id"
+    "                     AND o.id OPERATOR(pg_catalog.=) asked.id "
+    "LEFT JOIN LATERAL (SELECT pg_catalog.sum(p.refunded_amount) AS amount FROM @store@.payments p"
+    "                   WHERE p.tenant_id OPERATOR(pg_catalog.=) o.tenant_id"
+    "                     AND p.order_id OPERATOR(pg_catalog.=) o.id) refunds ON true",
+    UUIDARRAYOID, UUIDARRAYOID);
+
+pg::StoreQuery clear_metrics("DELETE FROM @store@.revenue_metrics");
+pg::StoreQuery clear_customers("DELETE FROM @store@.revenue_customers");
+pg::StoreQuery clear_refunds(
+    "UPDATE @store@.revenue_metrics SET refunded_amount = 0, net_revenue = paid_revenue "
+    "WHERE refunded_amount OPERATOR(pg_catalog.<>) 0");
+
+ArrayType *uuid_array(Datum *elements, std::size_t count) {
+  return construct_array(elements, int(count), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
+}
+
+/// One pass of the flush. Everything it allocates but `changes` is in the owner session's memory.
+class Flush {
+public:
+  Flush(const pg::Store &store, RevenueTransaction &transaction, RevenueChanges &changes)
+      : store_(store), transaction_(transaction), changes_(changes) {}
+
+  void run() {
+    find_deleted_tenants();
+    choose_orders();
+    exclusive_ = must_be_alone();
+    if (order_count_ == 0 && changes_.buckets.empty() && !exclusive_)
+      return;
+    if (order_count_ > 0) {
+      LockRelationOid(store_table(store_, "orders"), AccessShareLock);
+      LockRelationOid(store_table(store_, "payments"), AccessShareLock);
+    }
+    LockRelationOid(store_table(store_, "revenue_metrics"),
+                    exclusive_ ? ShareRowExclusiveLock : RowExclusiveLock);
+    require_unchanged_zones();
+    if (changes_.cleared_all) {
+      clear_metrics.run(store_, nullptr);
+      clear_customers.run(store_, nullptr);
+    }
+    if (changes_.cleared_refunds)
+      clear_refunds.run(store_, nullptr);
+    settle_orders();
+    write_buckets();
+    rebuild();
+  }
+
+private:
+  bool must_be_alone() const {
+    return changes_.cleared_all || changes_.cleared_refunds || must_rebuild() ||
+           3 * order_count_ + changes_.buckets.size() > most_keys; // an order may add two buckets
+  }
+
+  /// Whether the range is to be computed now: not where nothing changed since it was.
+  bool is_due(const core::RebuildRange &range) const {
+    return !range.done || transaction_.rows_changed;
+  }
+  bool must_rebuild() const {
+    return std::any_of(changes_.rebuilds.begin(), changes_.rebuilds.end(),
+                       [&](const auto &range) { return is_due(range); });
+  }
+
+  bool is_deleted(const core::Uuid &tenant) const {
+    return std::find(changes_.deleted_tenants.begin(), changes_.deleted_tenants.end(), tenant) !=
+           changes_.deleted_tenants.end();
+  }
+
+  bool is_rebuilt(const RevenueBucket &bucket) const {
+    return std::any_of(changes_.rebuilds.begin(), changes_.rebuilds.end(), [&](const auto &range) {
+      return range.tenant == bucket.tenant && range.from_day <= bucket.day &&
+             bucket.day <= range.to_day;
+    });
+  }
+
+  /// Nothing is added to the bucket: its tenant is gone, or it is computed anew.
+  bool is_void(const RevenueBucket &bucket) const {
+    return is_deleted(bucket.tenant) || is_rebuilt(bucket);
+  }
+
+  /// A tenant deleted and made again in this transaction: whatever was reported about it, its days
+  /// are computed anew.
+  void find_deleted_tenants() {
+    std::size_t count = changes_.deleted_tenants.size();
+    if (count == 0)
+      return;
+    Datum *ids = palloc_many<Datum>(count);
+    for (std::size_t i = 0; i < count; ++i)
+      ids[i] = PointerGetDatum(changes_.deleted_tenants[i].data());
+    Datum argument = PointerGetDatum(uuid_array(ids, count));
+    living_tenants.run(store_, &argument);
+    for (uint64 row = 0; row < SPI_processed; ++row) {
+      bool is_null;
+      core::Uuid tenant = to_core(*DatumGetUUIDP(pg::result_datum(row, 1, is_null)));
+      pg::run_guarded([&] { changes_.rebuild({tenant, DATEVAL_NOBEGIN, DATEVAL_NOEND, false}); });
+    }
+  }
+
+  /// The orders to be settled: those that were moved or whose refunds changed, sorted by hash.
+  void choose_orders() {
+    if (changes_.orders.empty())
+      return;
+    orders_ = palloc_many<KeyedIndex>(changes_.orders.size());
+    for (std::uint32_t i = 0; i < changes_.orders.size(); ++i) {
+      const OrderChange &order = changes_.orders[i].value;
+      bool matters = order.origin != Origin::present || order.refunded != 0;
+      bool gone = is_deleted(order.tenant) &&
+                  (order.origin != Origin::bucket || is_deleted(order.origin_bucket.tenant));
+      if (matters && !gone)
+        orders_[order_count_++] = {core::hash_of(changes_.orders[i].key), i};
+    }
+    std::sort(orders_, orders_ + order_count_);
+  }
+
+  // An order's day is computed when its trigger fires, by the tenant's time zone as known then. A
+  // change of the zone rebuilds the tenant's days under a lock that we have just waited for, so
+  // either that transaction's commit is known here by now, or its rebuild will see our orders.
+  void require_unchanged_zones() {
+    if (transaction_.settings_generation == tenant_settings_generation())
+      return;
+    for (const auto &entry : changes_.zones) {
+      RevenueBucket first = {entry.key, DATEVAL_NOBEGIN, {}};
+      RevenueBucket last = {entry.key, DATEVAL_NOEND, {}};
+      if (is_void(first) && is_void(last))
+        continue;
+      pg_uuid_t tenant = from_core(entry.key);
+      if (entry.value.mixed || entry.value.zone != revenue_zone(store_, tenant))
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("the tenant's time zone changed while this transaction ran"),
+                        errhint("The transaction might succeed if retried.")));
+    }
+  }
+
+  void settle_orders() {
+    if (!exclusive_)
+      for (std::size_t i = 0; i < order_count_; ++i)
+        pg::lock_key(pg::LockClass::revenue_order, orders_[i].hash);
+    for (std::size_t first = 0; first < order_count_; first += batch)
+      settle_batch(orders_ + first, std::min(batch, order_count_ - first));
+  }
+
+  void settle_batch(const KeyedIndex *chosen, std::size_t count) {
+    CHECK_FOR_INTERRUPTS();
+    struct Found {
+      std::optional<RevenueBucket> present;
+      std::int64_t refunds;
+    };
+    Found found[batch] = {};
+    Datum tenants[batch], ids[batch];
+    for (std::size_t i = 0; i < count; ++i) {
+      tenants[i] = PointerGetDatum(changes_.orders[chosen[i].index].value.tenant.data());
+      ids[i] = PointerGetDatum(changes_.orders[chosen[i].index].key.data());
+    }
+    Datum arguments[] = {PointerGetDatum(uuid_array(tenants, count)),
+                         PointerGetDatum(uuid_array(ids, count))};
+    read_orders.run(store_, arguments);
+    for (uint64 row = 0; row < SPI_processed; ++row) {
+      bool is_null, no_day, no_currency, no_refunds;
+      Found &order = found[DatumGetInt64(pg::result_datum(row, 1, is_null)) - 1];
+      pg_uuid_t tenant = *DatumGetUUIDP(pg::result_datum(row, 2, is_null));
+      Datum created_at = pg::result_datum(row, 3, no_day);
+      Datum currency = pg::result_datum(row, 4, no_currency);
+      Datum refunds = pg::result_datum(row, 5, no_refunds);
+      std::uintptr_t zone;
+      if (!no_day)
+        order.present = revenue_bucket(
+            store_, tenant, DatumGetTimestampTz(created_at),
+            no_currency ? std::string_view() : std::string_view(TextDatumGetCString(currency)),
+            zone);
+      order.refunds = no_refunds ? 0 : hundredths(refunds);
+    }
+    SPI_freetuptable(SPI_tuptable);
+    pg::run_guarded([&] {
+      for (std::size_t i = 0; i < count; ++i)
+        changes_.settle_order(changes_.orders[chosen[i].index].value, found[i].present,
+                              found[i].refunds);
+    });
+  }
+
+  /// Buckets in the order of their locks, each with its customers in the order of the index.
+  void write_buckets() {
+    BucketList buckets = changed_buckets(changes_);
+    KeyedIndex *end =
+        std::remove_if(buckets.keys, buckets.keys + buckets.count, [&](const KeyedIndex &key) {
+          return is_void(changes_.buckets[key.index].key);
+        });
+    if (!exclusive_)
+      for (KeyedIndex *key = buckets.keys; key != end; ++key)
+        pg::lock_key(pg::LockClass::revenue_bucket, key->hash);
+    for (KeyedIndex *key = buckets.keys; key != end; ++key) {
+      CHECK_FOR_INTERRUPTS();
+      const auto &entry = changes_.buckets[key->index];
+      write_bucket(store_, entry.key, entry.value, customers_of(buckets, key->index));
+    }
+  }
+
+  void rebuild() {
+    for (const core::RebuildRange &range : changes_.rebuilds)
+      if (is_due(range))
+        (void)rebuild_revenue_days(store_, from_core(range.tenant), range.from_day, range.to_day);
+  }
+
+  const pg::Store &store_;
+  RevenueTransaction &transaction_;
+  RevenueChanges &changes_;
+  KeyedIndex *orders_ = nullptr;
+  std::size_t order_count_ = 0;
+  bool exclusive_ = false;
+};
+static_assert(std::is_trivially_destructible_v<Flush>);
+
+void flush_pass(const pg::Store &store, RevenueTransaction &transaction) {
+  // Taken out and then forgotten, not destroyed: an error may leave this frame at any point.
+  void *memory = MemoryContextAlloc(transaction.context, sizeof(RevenueChanges));
+  RevenueChanges *changes = nullptr;
+  pg::run_guarded([&] { changes = new (memory) RevenueChanges(transaction.pending->take()); });
+  if (changes->empty())
+    return;
+  pg::OwnerSession session = pg::begin_owner_session(store);
+  Flush(store, transaction, *changes).run();
+  pg::end_owner_session(session);
+  // Deferred triggers that the application has on the rollup: past this point nobody else fires
+  // them.
+  AfterTriggerFireDeferred();
+}
+
+} // namespace
+
+void flush_revenue(RevenueTransaction &transaction) {
+  // The changes were allowed when they were made, whatever SET TRANSACTION READ ONLY said since.
+  bool read_only = XactReadOnly;
+  XactReadOnly = false;
+  const pg::Store store = pg::store_in_schema(transaction.schema);
+  for (int pass = 0; !transaction.pending->empty(); ++pass) {
+    if (pass == most_passes)
+      ereport(ERROR,
+              (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+               errmsg("the revenue rollup did not come to rest after %d passes", most_passes),
+               errhint("Triggers on revenue_metrics keep changing orders or payments.")));
+    flush_pass(store, transaction);
+  }
+  XactReadOnly = read_only;
+}
+
+} // namespace brainsait

@@ -1,0 +1,92 @@
+// The running transaction's changes of the revenue rollup: made by triggers, kept by savepoint,
+// written at the end.
+
+#include "revenue_pending.hpp"
+
+#include "pg/memory_resource.hpp"
+#include "revenue_rows.hpp"
+#include "tenant_settings.hpp"
+
+namespace brainsait {
+namespace {
+
+// In TopTransactionContext's care: it goes with the transaction, and so must this pointer.
+RevenueTransaction *current = nullptr;
+
+void on_transaction_event(XactEvent event, void *) {
+  if (current == nullptr)
+    return;
+  switch (event) {
+  case XACT_EVENT_PRE_COMMIT:
+  case XACT_EVENT_PRE_PREPARE:
+    flush_revenue(*current);
+    break;
+  case XACT_EVENT_COMMIT:
+  case XACT_EVENT_ABORT:
+  case XACT_EVENT_PREPARE:
+    current = nullptr;
+    break;
+  default: // a parallel worker's: rows are changed in the leader only
+    break;
+  }
+}
+
+void on_subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
+  if (current == nullptr)
+    return;
+  int level = GetCurrentTransactionNestLevel();
+  if (event == SUBXACT_EVENT_ABORT_SUB)
+    current->pending->abort_level(level);
+  else if (event == SUBXACT_EVENT_COMMIT_SUB)
+    current->pending->commit_level(level);
+}
+
+} // namespace
+
+RevenueTransaction &revenue_transaction(const pg::Store &store) {
+  if (current != nullptr) {
+    if (current->schema != store.schema)
+      elog(ERROR, "two stores in one transaction");
+    return *current;
+  }
+  MemoryContext context =
+      AllocSetContextCreate(TopTransactionContext, "brainsait revenue", ALLOCSET_DEFAULT_SIZES);
+  void *memory = MemoryContextAlloc(context, sizeof(pg::PallocResource));
+  void *pending = MemoryContextAlloc(context, sizeof(core::PendingRevenue));
+  auto *transaction = static_cast<RevenueTransaction *>(
+      MemoryContextAllocZero(context, sizeof(RevenueTransaction)));
+  transaction->context = context;
+  transaction->schema = store.schema;
+  transaction->settings_generation = tenant_settings_generation();
+  // Neither constructor allocates, nor can throw.
+  transaction->memory = new (memory) pg::PallocResource(context);
+  transaction->pending = new (pending) core::PendingRevenue(transaction->memory);
+  current = transaction;
+  return *current;
+}
+
+bool revenue_knows_order(const core::Uuid &order) {
+  return current != nullptr && current->pending->knows_order(order);
+}
+
+void note_revenue_rebuilt(const pg::Store &store, const core::RebuildRange &range) {
+  RevenueTransaction &transaction = revenue_transaction(store);
+  int level = GetCurrentTransactionNestLevel();
+  pg::run_guarded([&] { transaction.pending->at_level(level).rebuild(range); });
+}
+
+Oid store_table(const pg::Store &store, const char *name) {
+  Oid table = get_relname_relid(name, store.schema);
+  if (!OidIsValid(table))
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                    errmsg("relation \"%s.%s\" does not exist", store.quoted_schema, name)));
+  return table;
+}
+
+void init_revenue_rollup() {
+  init_revenue_rows();
+  RegisterXactCallback(on_transaction_event, nullptr);
+  RegisterSubXactCallback(on_subtransaction_event, nullptr);
+}
+
+} // namespace brainsait
