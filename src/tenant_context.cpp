@@ -59,8 +59,9 @@ bool check_transport(char **value, void **, GucSource source) {
 }
 
 void assign_transport(const char *value, void *) {
-  if (!InitializingParallelWorker || value == nullptr || value[0] == '\0')
+  if (!InitializingParallelWorker || value == nullptr)
     return;
+  // The empty value clears: stored role and database settings are applied before the leader's.
   context.sealed = context.set = parse_transport(value, context.tenant);
   context.nesting_level = 1;
 }
@@ -107,6 +108,12 @@ void set_tenant(const pg::Store &store, const pg_uuid_t &tenant) {
                     errhint("End the transaction before you set another tenant.")));
   if (context.set)
     return;
+  // Workers of this query may be running without the tenant, or this may be one of them.
+  if (IsInParallelMode())
+    ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+                    errmsg("set_tenant() cannot run during a parallel operation")));
+  // The transaction may have begun, and this cache may have been filled, before a suspension.
+  AcceptInvalidationMessages();
   require_admitted(store, tenant);
   publish(tenant);
   context = {true, true, GetCurrentTransactionNestLevel(), tenant};
@@ -115,6 +122,9 @@ void set_tenant(const pg::Store &store, const pg_uuid_t &tenant) {
 void on_transaction_event(XactEvent event, void *) {
   // Not at PRE_COMMIT: work deferred to the end of the transaction still belongs to the tenant.
   // Parallel workers end with events of their own and keep theirs for as long as they live.
+  // One that is starting commits the transaction in which it received the leader's parameters.
+  if (InitializingParallelWorker)
+    return;
   if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
     context = {};
 }
@@ -152,8 +162,8 @@ PG_FUNCTION_INFO_V1(brainsait_set_tenant);
 PG_FUNCTION_INFO_V1(brainsait_current_tenant);
 
 /// set_tenant(uuid): makes a tenant the transaction's own until its end, and seals it. Errors:
-/// 22004 null, 25P01 outside a transaction block, 42501 another tenant is set, 28000 unknown or not
-/// active.
+/// 22004 null, 25P01 outside a transaction block, 25000 in a parallel query, 42501 another tenant
+/// is set, 28000 unknown or not active.
 Datum brainsait_set_tenant(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0))
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant must not be null")));
