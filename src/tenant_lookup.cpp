@@ -6,11 +6,14 @@
 namespace brainsait {
 namespace {
 
-// The slug is unique and comes first; a domain counts where it names one tenant only.
+// The slug is unique and comes first; a domain counts where it names one tenant only, and what
+// tenants that are gone left in theirs does not make it ambiguous (statuses as in is_admitted()).
 pg::StoreQuery
     find_tenant("SELECT id, slug OPERATOR(pg_catalog.=) $1 AS by_slug FROM @store@.tenants "
                 "WHERE slug OPERATOR(pg_catalog.=) $1 "
-                "OR pg_catalog.lower(domain) OPERATOR(pg_catalog.=) pg_catalog.lower($1) "
+                "OR (pg_catalog.lower(domain) OPERATOR(pg_catalog.=) pg_catalog.lower($1) "
+                "AND coalesce(pg_catalog.lower(status), 'active') "
+                "OPERATOR(pg_catalog.<>) ALL (ARRAY['suspended', 'inactive', 'deleted'])) "
                 "ORDER BY 2 DESC LIMIT 2",
                 TEXTOID);
 
@@ -34,8 +37,8 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(brainsait_resolve_tenant);
 
-/// resolve_tenant(text): the id of the active tenant with that slug, else of the only one with that
-/// domain, else null. Tells nothing but the id.
+/// resolve_tenant(text): the id of the tenant with that slug, else of the only active one with that
+/// domain, else null; null where that tenant is not active. Tells nothing but the id.
 Datum brainsait_resolve_tenant(PG_FUNCTION_ARGS) {
   using namespace brainsait;
   const pg::Store &store = pg::store_of_function(fcinfo->flinfo->fn_oid);

@@ -18,7 +18,7 @@ CREATE FUNCTION resolve_tenant(slug_or_domain text) RETURNS uuid
     LANGUAGE C STABLE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'brainsait_resolve_tenant';
 COMMENT ON FUNCTION resolve_tenant(text) IS
-    'The id of the active tenant with that slug, else the only one with that domain (letter case aside), else null. Needs no tenant context: it is what an application asks before set_tenant().';
+    'The id of the active tenant with that slug, else the only active one with that domain (letter case aside), else null. Needs no tenant context: it is what an application asks before set_tenant().';
 REVOKE ALL ON FUNCTION resolve_tenant(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION resolve_tenant(text) TO brainsait_owner, brainsait_app, brainsait_operator;
 
