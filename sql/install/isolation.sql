@@ -126,25 +126,30 @@ LEFT JOIN pg_roles r ON r.oid = granted.grantee
 WHERE granted.privilege_type IN ('TRUNCATE', 'REFERENCES', 'TRIGGER') AND granted.grantee <> walled.relowner
 UNION ALL
 -- What the store alone writes, and what nobody reads back.
-SELECT c.oid::regclass::text, format('brainsait_app has %s', kept.privilege),
-       format('REVOKE %s ON %s FROM brainsait_app', kept.privilege, c.oid::regclass)
-FROM (VALUES ('revenue_metrics', 'INSERT'), ('revenue_metrics', 'UPDATE'), ('revenue_metrics', 'DELETE'),
-             ('revenue_customers', 'INSERT'), ('revenue_customers', 'UPDATE'), ('revenue_customers', 'DELETE'),
-             ('webhook_deliveries', 'INSERT'), ('webhook_deliveries', 'UPDATE'),
-             ('order_number_counters', 'SELECT'), ('order_number_counters', 'INSERT'),
-             ('order_number_counters', 'UPDATE'), ('order_number_counters', 'DELETE'),
-             ('order_number_key', 'SELECT'), ('order_number_key', 'INSERT'),
-             ('order_number_key', 'UPDATE'), ('order_number_key', 'DELETE')) AS kept (relname, privilege)
-JOIN pg_class c ON c.relnamespace = '@extschema@'::regnamespace AND c.relname = kept.relname
-WHERE CASE kept.privilege WHEN 'DELETE' THEN has_table_privilege('brainsait_app', c.oid, 'DELETE')
-           ELSE has_any_column_privilege('brainsait_app', c.oid, kept.privilege) END
+SELECT c.oid::regclass::text, format('%s has %s', coalesce(quote_ident(r.rolname), 'PUBLIC'), kept.privilege),
+       format('REVOKE %s ON %s FROM %s', kept.privilege, c.oid::regclass, coalesce(quote_ident(r.rolname), 'PUBLIC'))
+FROM (VALUES ('revenue_metrics', '{INSERT,UPDATE,DELETE}'::text[]), ('revenue_customers', '{INSERT,UPDATE,DELETE}'),
+             ('webhook_deliveries', '{INSERT,UPDATE}'),
+             ('order_number_counters', '{SELECT,INSERT,UPDATE,DELETE}'), ('order_number_key', '{SELECT,INSERT,UPDATE,DELETE}')
+     ) AS store_only (relname, privileges)
+CROSS JOIN unnest(store_only.privileges) AS kept (privilege)
+JOIN pg_class c ON c.relnamespace = '@extschema@'::regnamespace AND c.relname = store_only.relname
+CROSS JOIN LATERAL (SELECT grantee, privilege_type FROM aclexplode(c.relacl)
+                    UNION
+                    SELECT grantee, privilege_type FROM pg_attribute, aclexplode(attacl) WHERE attrelid = c.oid) AS granted
+LEFT JOIN pg_roles r ON r.oid = granted.grantee
+WHERE granted.privilege_type = kept.privilege AND (granted.grantee = 0 OR granted.grantee IN (SELECT role FROM application))
 UNION ALL
-SELECT c.oid::regclass::text, format('brainsait_app can read column %I', a.attname),
-       format('REVOKE SELECT ON %s FROM brainsait_app, then grant SELECT on the other columns', c.oid::regclass)
+SELECT c.oid::regclass::text, format('%s can read column %I', coalesce(quote_ident(r.rolname), 'PUBLIC'), secret.attname),
+       format('REVOKE SELECT ON %s FROM %s, then grant SELECT on the other columns', c.oid::regclass, coalesce(quote_ident(r.rolname), 'PUBLIC'))
 FROM (VALUES ('integrations', 'credentials'), ('webhooks', 'secret')) AS secret (relname, attname)
 JOIN pg_class c ON c.relnamespace = '@extschema@'::regnamespace AND c.relname = secret.relname
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = secret.attname
-WHERE has_column_privilege('brainsait_app', c.oid, a.attnum, 'SELECT')
+CROSS JOIN LATERAL (SELECT grantee, privilege_type FROM aclexplode(c.relacl)
+                    UNION
+                    SELECT grantee, privilege_type FROM pg_attribute, aclexplode(attacl)
+                    WHERE attrelid = c.oid AND attname = secret.attname) AS granted
+LEFT JOIN pg_roles r ON r.oid = granted.grantee
+WHERE granted.privilege_type = 'SELECT' AND (granted.grantee = 0 OR granted.grantee IN (SELECT role FROM application))
 UNION ALL
 -- A reference to a walled table must carry the tenant on both sides.
 SELECT k.conrelid::regclass::text, format('reference %s does not carry %s', quote_ident(k.conname), parent.tenant_column),
@@ -178,8 +183,8 @@ FROM application JOIN pg_roles m ON m.oid = application.role
 WHERE (m.rolsuper OR m.rolbypassrls) AND m.rolname <> 'brainsait_app'
 UNION ALL
 -- SET ROLE is open to every statement that an application can be made to run.
-SELECT format('role %s', quote_ident(m.rolname)), format('may act as brainsait_app and as %s', quote_ident(other.rolname)),
-       format('REVOKE %I FROM %I, and let another login have it', other.rolname, m.rolname)
+SELECT format('role %s', quote_ident(m.rolname)), format('belongs to the application and may act as %s', quote_ident(other.rolname)),
+       format('Let a login of its own have %I.', other.rolname)
 FROM application
 JOIN pg_roles m ON m.oid = application.role AND NOT m.rolsuper
 JOIN pg_roles other ON other.rolname IN ('brainsait_owner', 'brainsait_operator', 'pg_read_all_data', 'pg_write_all_data',
