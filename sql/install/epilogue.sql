@@ -3,7 +3,7 @@
 
 DO $epilogue$
 DECLARE
-    member record;
+    relation record;
 BEGIN
     -- pg_dump's output turns row_security off: its dump brings the tables with it.
     IF NOT current_setting('row_security')::boolean THEN
@@ -14,17 +14,29 @@ BEGIN
     END IF;
 
     PERFORM @extschema@.create_store();
-    FOR member IN
-        SELECT c.oid::regclass AS name, c.relkind AS kind
-        FROM pg_catalog.pg_depend d
-        JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'brainsait'
-        JOIN pg_catalog.pg_class c ON c.oid = d.objid
-        WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_extension'::regclass
-          AND d.deptype = 'e' AND c.relkind IN ('r', 'p', 'S', 'v')
+    FOR relation IN
+        SELECT c.oid::regclass AS name,
+               CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind,
+               members.objid IS NOT NULL AS is_member
+        FROM pg_catalog.pg_class c
+        LEFT JOIN (
+            SELECT d.objid FROM pg_catalog.pg_depend d
+            JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'brainsait'
+            WHERE d.classid = 'pg_catalog.pg_class'::regclass
+              AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'
+        ) AS members ON members.objid = c.oid
+        WHERE c.relkind IN ('r', 'p', 'S', 'v')
+          AND (members.objid IS NOT NULL
+               OR EXISTS (SELECT FROM pg_catalog.pg_init_privs i
+                          WHERE i.classoid = 'pg_catalog.pg_class'::regclass AND i.objoid = c.oid
+                            AND c.relnamespace = '@extschema@'::regnamespace))
     LOOP
-        EXECUTE pg_catalog.format('ALTER EXTENSION brainsait DROP %s %s',
-                                  CASE member.kind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END,
-                                  member.name);
+        -- What this script granted on a table that was taken back is noted as the extension's own, and
+        -- pg_dump would leave it out. Joining and leaving is what removes the note.
+        IF NOT relation.is_member THEN
+            EXECUTE pg_catalog.format('ALTER EXTENSION brainsait ADD %s %s', relation.kind, relation.name);
+        END IF;
+        EXECUTE pg_catalog.format('ALTER EXTENSION brainsait DROP %s %s', relation.kind, relation.name);
     END LOOP;
 END
 $epilogue$;
