@@ -10,30 +10,31 @@ DECLARE
     parent_name name := (SELECT relname FROM pg_class WHERE oid = parent);
     default_partition regclass := (SELECT partdefid FROM pg_partitioned_table WHERE partrelid = parent);
     partition_name name := format('%s_%s', parent_name, to_char(month, 'YYYY_MM'));
+    partition text := '@extschema@.' || quote_ident(partition_name);
     -- Generated columns, which an application may have added, are computed again in the new partition.
     stored_columns text := (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
                             WHERE attrelid = parent AND attnum > 0 AND NOT attisdropped AND attgenerated = '');
     lower_bound text := format('%s 00:00:00+00', to_char(date_trunc('month', month), 'YYYY-MM-DD'));
     upper_bound text := format('%s 00:00:00+00', to_char(date_trunc('month', month) + interval '1 month', 'YYYY-MM-DD'));
 BEGIN
-    IF to_regclass(format('@extschema@.%I', partition_name)) IS NOT NULL THEN
+    IF to_regclass(partition) IS NOT NULL THEN
         RETURN false;
     END IF;
-    EXECUTE format('CREATE TABLE @extschema@.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED)',
-                   partition_name, parent);
-    EXECUTE format('ALTER TABLE @extschema@.%I OWNER TO brainsait_owner', partition_name);
+    EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED)',
+                   partition, parent);
+    EXECUTE format('ALTER TABLE %s OWNER TO brainsait_owner', partition);
     -- Rows of the month that the default partition caught would bar the new partition. They are every
     -- tenant's, so the wall steps aside for the owner, behind a lock that attaching takes anyway.
     EXECUTE format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY', default_partition);
     EXECUTE format('WITH moved AS (DELETE FROM %1$s WHERE %2$I >= %3$L AND %2$I < %4$L RETURNING %5$s)
-                    INSERT INTO @extschema@.%6$I (%5$s) SELECT %5$s FROM moved',
-                   default_partition, time_column, lower_bound, upper_bound, stored_columns, partition_name);
+                    INSERT INTO %6$s (%5$s) SELECT %5$s FROM moved',
+                   default_partition, time_column, lower_bound, upper_bound, stored_columns, partition);
     EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', default_partition);
     -- The wall goes up first: attaching checks references in the owner's eyes, who sees no tenant, and
     -- would miss the parents of rows that it sees. References of moved rows were checked when they came.
-    PERFORM isolate_table(format('@extschema@.%I', partition_name)::regclass);
-    EXECUTE format('ALTER TABLE %s ATTACH PARTITION @extschema@.%I FOR VALUES FROM (%L) TO (%L)',
-                   parent, partition_name, lower_bound, upper_bound);
+    PERFORM isolate_table(partition::regclass);
+    EXECUTE format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)',
+                   parent, partition, lower_bound, upper_bound);
     RETURN true;
 END
 $body$;

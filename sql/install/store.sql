@@ -81,7 +81,7 @@ BEGIN
     PERFORM attach_row_triggers();
     PERFORM attach_order_numbers();
     PERFORM attach_revenue_rollup();
-    PERFORM isolate_table(format('@extschema@.%I', shape.table_name)::regclass,
+    PERFORM isolate_table(('@extschema@.' || quote_ident(shape.table_name))::regclass,
                           CASE WHEN shape.table_name = 'tenants' THEN 'id'::name ELSE 'tenant_id' END)
     FROM store_shape() AS shape
     WHERE shape.kind <> 'S' AND shape.table_name <> 'order_number_key';
@@ -129,8 +129,8 @@ DECLARE
 BEGIN
     FOR stranger IN SELECT * FROM store_strangers()
     LOOP
-        RAISE EXCEPTION 'relation "%" exists already in schema @extschema@ and is not the store''s: %',
-                        stranger.relation, stranger.reason
+        RAISE EXCEPTION 'relation "%" exists already in schema % and is not the store''s: %',
+                        stranger.relation, '@extschema@', stranger.reason
             USING ERRCODE = 'duplicate_table',
                   HINT = 'Put the store into a schema of its own: CREATE EXTENSION brainsait SCHEMA other.';
     END LOOP;
