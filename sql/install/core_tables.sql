@@ -117,8 +117,9 @@ BEGIN
         CREATE INDEX idx_orders_payment_status ON @extschema@.orders (payment_status);
         CREATE INDEX idx_orders_created_at ON @extschema@.orders (created_at);
         CREATE INDEX idx_orders_tenant_status_created ON @extschema@.orders (tenant_id, status, created_at);
+        -- status IN (...), spelled as PostgreSQL keeps it: that and no other text survives dump and restore.
         CREATE INDEX idx_orders_active ON @extschema@.orders (tenant_id, created_at)
-            WHERE status IN ('pending', 'processing', 'shipped');
+            WHERE status::text = ANY (ARRAY['pending', 'processing', 'shipped']);
         CREATE INDEX idx_orders_metadata_gin ON @extschema@.orders USING gin (metadata);
         COMMENT ON TABLE @extschema@.orders IS 'Orders. number is filled by a trigger where it is left out.';
     END IF;

@@ -120,12 +120,24 @@ COMMENT ON FUNCTION grant_store_privileges() IS
     'Internal to create_store(): what the application role and operators may do with each table.';
 REVOKE ALL ON FUNCTION grant_store_privileges() FROM PUBLIC;
 
+CREATE FUNCTION store_parts() RETURNS text
+    LANGUAGE sql STABLE SET search_path = @extschema@, pg_temp AS
+$body$
+SELECT string_agg(format('%s %s', c.oid, t.tgname), ', ' ORDER BY c.oid, t.tgname)
+FROM store_shape() AS shape
+JOIN pg_class c ON c.relnamespace = '@extschema@'::regnamespace AND c.relname = shape.table_name
+LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname LIKE 'brainsait\_%'
+$body$;
+COMMENT ON FUNCTION store_parts() IS
+    'Internal to create_store(): which of the store''s relations and triggers there are, to tell whether some were missing.';
+REVOKE ALL ON FUNCTION store_parts() FROM PUBLIC;
+
 CREATE FUNCTION create_store() RETURNS void
     LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
 $body$
 DECLARE
     stranger record;
-    returning_store boolean := to_regclass('@extschema@.orders') IS NOT NULL;
+    found_here text := store_parts();
 BEGIN
     FOR stranger IN SELECT * FROM store_strangers()
     LOOP
@@ -141,8 +153,8 @@ BEGIN
     PERFORM create_event_tables();
     PERFORM attach_store();
     PERFORM ensure_partitions();
-    IF returning_store THEN
-        -- Nobody kept the rollup while the triggers were away.
+    IF found_here IS DISTINCT FROM store_parts() THEN
+        -- Nobody kept the rollup while tables or triggers were away.
         PERFORM rebuild_revenue_metrics(id) FROM tenants;
     END IF;
 END
