@@ -1,0 +1,36 @@
+# Part of demo/run: prints what the database makes of the load.
+
+# Two panels, the shops' views of the same thing, side by side.
+side_by_side() {
+    local left right
+    left=$(in_shop "$1" reem)
+    right=$(in_shop "$1" cedar)
+    paste -d '|' <(echo "$left") <(echo "$right") |
+        awk -F '|' '{ sub(/ +$/, "", $2); print "  " ($1 == "" ? sprintf("%48s", "") : $1) "  " $2 }'
+}
+show_query() { sed "s/^/  ${dim}/; s/ *\$/${plain}/" "$1"; echo; }
+
+heading 'Two shops in one database' '90 days, each as its own application sees it.'
+side_by_side views/summary.sql
+
+heading 'The same query, asked by each shop' 'Each with its own id as $1 and its last seven days as $2 and $3, in its own time zone:'
+show_query queries/order_analytics.sql
+side_by_side views/analytics.sql
+
+heading 'Revenue by day' 'Read from revenue_metrics, which the orders themselves keep.'
+side_by_side views/daily.sql
+
+heading 'Revenue by week'
+side_by_side views/weekly.sql
+
+heading 'Top products of the last 30 days' 'Completed orders, products that brought most.'
+show_query queries/top_products.sql
+in_shop views/top_products.sql reem
+echo
+in_shop views/top_products.sql cedar
+
+heading 'Payments by provider'
+side_by_side views/payments.sql
+
+heading 'From a page to a purchase' "Analytics watch one visit in $(application -c 'SELECT max(visits_per_tracked) FROM demo.shop')."
+side_by_side views/visits.sql

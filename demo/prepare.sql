@@ -18,6 +18,10 @@ CREATE FUNCTION demo.whole(number numeric) RETURNS text
     LANGUAGE sql IMMUTABLE RETURN to_char(number, 'FM999,999,999,990');
 COMMENT ON FUNCTION demo.whole(numeric) IS 'A count with thousands separated.';
 
+CREATE FUNCTION demo.cell(content text, width integer) RETURNS text
+    LANGUAGE sql IMMUTABLE RETURN lpad(content, greatest(width, length(content) + 1));
+COMMENT ON FUNCTION demo.cell(text, integer) IS 'Aligned to the right, with a space before what is too long, and never cut.';
+
 CREATE FUNCTION demo.percent(part numeric, whole numeric) RETURNS text
     LANGUAGE sql IMMUTABLE RETURN coalesce(to_char(100 * part / nullif(whole, 0), 'FM990.0') || ' %', '-');
 COMMENT ON FUNCTION demo.percent(numeric, numeric) IS 'A part of a whole as a percentage.';
@@ -55,3 +59,18 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE demo.prove(text, boolean) IS 'Ends the demo with an error where a claim does not hold.';
+
+CREATE FUNCTION demo.attempt(statement text) RETURNS text
+    LANGUAGE plpgsql AS
+$$
+DECLARE
+    touched bigint;
+BEGIN
+    EXECUTE statement;
+    GET DIAGNOSTICS touched = ROW_COUNT;
+    RETURN touched || ' rows';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ' ' || SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION demo.attempt(text) IS 'What comes of a statement: how many rows it found, or the error that refused it.';

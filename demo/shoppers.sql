@@ -24,10 +24,10 @@ SELECT slug, tenants.id AS tenant, settings ->> 'timezone' AS zone, settings ->>
        :seed * 1000 + row_number() OVER (ORDER BY slug DESC) * 100 AS seed,
        (now() AT TIME ZONE (settings ->> 'timezone'))::date - 89 AS first_day
 FROM tenants JOIN (VALUES
-    ('reem', 0.6, 0.45, 0.7, 27,
+    ('reem', 0.6, 0.7, 0.7, 27,
      '{0.85,0.80,0.85,0.95,1.20,1.45,1.25}'::double precision[],
      '{6,4,2,1,0.5,0.5,0.5,1,1.5,2,3,3.5,4,4,4,4.5,5,5,5.5,6,8,10,10,8}'::double precision[]),
-    ('cedar', 0.4, 0.55, 0.4, 15,
+    ('cedar', 0.4, 0.75, 0.4, 15,
      '{1.15,1.20,1.10,1.05,1.00,0.85,0.80}',
      '{5,5,4,3,2,1,1,1,1,1.5,2,3,4,5,6,7,7,7,7.5,8,8,8,7,6}')
 ) AS pace (slug, share, people, growth, payday, weekday, hour) USING (slug);

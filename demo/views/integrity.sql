@@ -1,0 +1,12 @@
+-- As the administrator: the store's own check, and what the load took. Needs the psql variable microseconds.
+SELECT count(*) AS differences FROM check_revenue_metrics() \gset
+CALL demo.prove('check_revenue_metrics() finds nothing', :differences = 0);
+SELECT count(*) AS orders FROM orders \gset
+SELECT rpad('  store', 9) || format('check_revenue_metrics() lists %s differences over %s orders', :differences, demo.whole(:orders));
+SELECT format(E'\n  Loaded in %s s: %s orders a second, with their items, payments, events and refunds.',
+              to_char(:microseconds / 1e6, 'FM999990.0'), demo.whole(:orders * 1000000.0 / :microseconds));
+SELECT '  On disk: ' || string_agg(format('%s %s', name, pg_size_pretty(bytes)), ', ' ORDER BY bytes DESC)
+FROM (
+    SELECT name, (SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree(name::regclass)) AS bytes
+    FROM unnest(ARRAY['orders', 'order_items', 'payments', 'analytics_events', 'users', 'revenue_metrics']) AS name
+) AS relation;
