@@ -1,4 +1,4 @@
-# Builds and installs the extension with PGXS. `make demo` and `make check` set the machine up first.
+# Builds and installs the extension with PGXS. `make demo`, `make check` and `make bench` set the machine up first.
 EXTENSION = brainsait
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" brainsait.control)
 PG_CONFIG ?= pg_config
@@ -34,10 +34,10 @@ SHLIB_LINK += -lstdc++ -Wl,--version-script=src/brainsait.map
 EXTRA_CLEAN = $(OBJS:.o=.d) $(EXTENSION)--*.sql build results regression.diffs regression.out \
 	test/isolation/results test/isolation/output_iso tmp_check
 
-ifneq ($(filter check demo,$(MAKECMDGOALS)),)
-# Set-up, build and run from nothing; both call this Makefile again, once PostgreSQL is there.
-.PHONY: check demo
-check demo:
+ifneq ($(filter check demo bench,$(MAKECMDGOALS)),)
+# Set-up, build and run from nothing; all call this Makefile again, once PostgreSQL is there.
+.PHONY: check demo bench
+check demo bench:
 	@PG_CONFIG='$(PG_CONFIG)' scripts/$@
 else
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
