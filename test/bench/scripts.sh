@@ -105,7 +105,7 @@ context_only() {
 # counter row cannot be updated a million times in one transaction.
 bulk_load() {
   local column='' value=''
-  [ "$1" = brainsait ] || column='number, ' value="'1' || lpad(i::text, 18, '0'), "
+  [ "$1" = brainsait ] || column='number, ' value="'$3' || lpad(i::text, 15, '0'), "
   cat <<SCRIPT
 \\set tenant '''0'''
 BEGIN;
