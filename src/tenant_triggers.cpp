@@ -75,12 +75,14 @@ bool same_in(const char *column, Relation tenants, HeapTuple left_row, HeapTuple
   return datum_image_eq(left, right, attribute->attbyval, attribute->attlen);
 }
 
-/// Whether an update left alone all that tenant_settings() keeps.
-bool keeps_settings(const TriggerData &data) {
-  if (!TRIGGER_FIRED_FOR_ROW(data.tg_event) || !TRIGGER_FIRED_BY_UPDATE(data.tg_event))
+/// Whether an update left alone every column that the trigger's arguments name.
+bool keeps_named_columns(const TriggerData &data) {
+  const Trigger &trigger = *data.tg_trigger;
+  if (trigger.tgnargs == 0 || !TRIGGER_FIRED_FOR_ROW(data.tg_event) ||
+      !TRIGGER_FIRED_BY_UPDATE(data.tg_event))
     return false;
-  for (const char *column : {"id", "slug", "status", "settings"})
-    if (!same_in(column, data.tg_relation, data.tg_trigtuple, data.tg_newtuple))
+  for (int i = 0; i < trigger.tgnargs; ++i)
+    if (!same_in(trigger.tgargs[i], data.tg_relation, data.tg_trigtuple, data.tg_newtuple))
       return false;
   return true;
 }
@@ -114,7 +116,7 @@ Datum brainsait_validate_tenant_settings(PG_FUNCTION_ARGS) {
 Datum brainsait_tenant_changed(PG_FUNCTION_ARGS) {
   using namespace brainsait;
   TriggerData &data = pg::trigger_data(fcinfo, "tenant_changed");
-  if (!keeps_settings(data))
+  if (!keeps_named_columns(data))
     CacheInvalidateRelcacheByRelid(RelationGetRelid(data.tg_relation));
   return PointerGetDatum(nullptr);
 }

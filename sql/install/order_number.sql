@@ -25,7 +25,7 @@ COMMENT ON FUNCTION validate_tenant_settings() IS
 CREATE FUNCTION tenant_changed() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_tenant_changed';
 COMMENT ON FUNCTION tenant_changed() IS
-    'AFTER trigger on tenants and order_number_key: sessions forget what they keep of the table''s rows once the change commits.';
+    'AFTER trigger on tenants and order_number_key: sessions forget what they keep of the table''s rows once the change commits. Arguments: the columns whose update counts; none means all.';
 
 -- Whoever may execute a trigger function may put it on a table of his own.
 REVOKE ALL ON FUNCTION order_number_fill(), next_order_number(), validate_tenant_settings(), tenant_changed() FROM PUBLIC;
@@ -88,15 +88,18 @@ BEGIN
         FOR EACH ROW EXECUTE FUNCTION order_number_fill();
     CREATE OR REPLACE TRIGGER brainsait_validate_settings BEFORE INSERT OR UPDATE OF settings, slug ON tenants
         FOR EACH ROW EXECUTE FUNCTION validate_tenant_settings();
-    -- Replicated changes, too, have to be heard of.
+    -- The columns are those that sessions keep.
+    CREATE OR REPLACE TRIGGER brainsait_tenant_changed AFTER INSERT OR UPDATE OR DELETE ON tenants
+        FOR EACH ROW EXECUTE FUNCTION tenant_changed('id', 'slug', 'status', 'settings');
+    CREATE OR REPLACE TRIGGER brainsait_tenant_changed AFTER INSERT OR UPDATE OR DELETE ON order_number_key
+        FOR EACH ROW EXECUTE FUNCTION tenant_changed();
     FOREACH watched IN ARRAY ARRAY['tenants', 'order_number_key']
     LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER brainsait_tenant_changed AFTER INSERT OR UPDATE OR DELETE ON %I
-                            FOR EACH ROW EXECUTE FUNCTION tenant_changed()', watched);
-        EXECUTE format('CREATE OR REPLACE TRIGGER brainsait_tenants_truncated AFTER TRUNCATE ON %I
+        EXECUTE format('CREATE OR REPLACE TRIGGER brainsait_truncated AFTER TRUNCATE ON %I
                             FOR EACH STATEMENT EXECUTE FUNCTION tenant_changed()', watched);
+        -- Replicated changes, too, have to be heard of.
         EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER brainsait_tenant_changed', watched);
-        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER brainsait_tenants_truncated', watched);
+        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER brainsait_truncated', watched);
     END LOOP;
 END
 $body$;
