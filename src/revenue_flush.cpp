@@ -279,6 +279,12 @@ void flush_pass(const pg::Store &store, RevenueTransaction &transaction) {
   pg::run_guarded([&] { changes = new (memory) RevenueChanges(transaction.pending->take()); });
   if (changes->empty())
     return;
+  if (!changes->rebuilds.empty() || !changes->deleted_tenants.empty()) {
+    // The last statement's own changes of tenants are to be seen: a backend hears of them when the
+    // command counter moves, which only a used command id makes it do.
+    (void)GetCurrentCommandId(true);
+    CommandCounterIncrement();
+  }
   pg::OwnerSession session = pg::begin_owner_session(store);
   Flush(store, transaction, *changes).run();
   pg::end_owner_session(session);

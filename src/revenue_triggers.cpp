@@ -112,7 +112,6 @@ void tenant_changed(const pg::Store &store, const TriggerData &data) {
     return;
   // Orders of this transaction, and those reported later in this very statement, may have gone to a
   // day of either zone, so nothing short of computing all days at the end is right.
-  CacheInvalidateRelcache(tenants);
   change_revenue(store, [&](core::RevenueChanges &changes) {
     changes.rebuild({tenant, DATEVAL_NOBEGIN, DATEVAL_NOEND, false});
   });
@@ -171,7 +170,7 @@ Datum brainsait_revenue_payment_leaves(PG_FUNCTION_ARGS) {
 Datum brainsait_revenue_payment_changed(PG_FUNCTION_ARGS) {
   using namespace brainsait;
   TriggerData &data = pg::trigger_data(fcinfo, "revenue_payment_changed");
-  const pg::Store &store = store_of(fcinfo);
+  const pg::Store store = store_of(fcinfo);
   PaymentRow row = read_payment(data.tg_relation, data.tg_trigslot);
   if (TRIGGER_FIRED_BY_INSERT(data.tg_event))
     add_refund(store, row, +1);

@@ -68,35 +68,34 @@ CREATE FUNCTION revenue_order_changed() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_revenue_order_changed';
 COMMENT ON FUNCTION revenue_order_changed() IS
     'AFTER INSERT, UPDATE or DELETE row trigger on orders: notes what the order adds to revenue_metrics, which is written when the transaction commits.';
-REVOKE ALL ON FUNCTION revenue_order_changed() FROM PUBLIC;
 
 CREATE FUNCTION revenue_payment_leaves() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_revenue_payment_leaves';
 COMMENT ON FUNCTION revenue_payment_leaves() IS
     'BEFORE UPDATE or DELETE row trigger on payments: notes the order that a refunded payment is about to leave. Changes nothing.';
-REVOKE ALL ON FUNCTION revenue_payment_leaves() FROM PUBLIC;
 
 CREATE FUNCTION revenue_payment_changed() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_revenue_payment_changed';
 COMMENT ON FUNCTION revenue_payment_changed() IS
     'AFTER INSERT, UPDATE or DELETE row trigger on payments: notes the change of the order''s refunds.';
-REVOKE ALL ON FUNCTION revenue_payment_changed() FROM PUBLIC;
 
 CREATE FUNCTION revenue_tenant_changed() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_revenue_tenant_changed';
 COMMENT ON FUNCTION revenue_tenant_changed() IS
     'AFTER UPDATE or DELETE row trigger on tenants: a changed time zone has the tenant''s revenue_metrics computed anew when the transaction commits.';
-REVOKE ALL ON FUNCTION revenue_tenant_changed() FROM PUBLIC;
 
 CREATE FUNCTION revenue_orders_truncated() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_revenue_orders_truncated';
 COMMENT ON FUNCTION revenue_orders_truncated() IS 'AFTER TRUNCATE trigger on orders: empties the rollup when the transaction commits.';
-REVOKE ALL ON FUNCTION revenue_orders_truncated() FROM PUBLIC;
 
 CREATE FUNCTION revenue_payments_truncated() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_revenue_payments_truncated';
 COMMENT ON FUNCTION revenue_payments_truncated() IS 'AFTER TRUNCATE trigger on payments: sets all refunds to zero when the transaction commits.';
-REVOKE ALL ON FUNCTION revenue_payments_truncated() FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION revenue_order_changed(), revenue_payment_leaves(), revenue_payment_changed(), revenue_tenant_changed(),
+    revenue_orders_truncated(), revenue_payments_truncated() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION revenue_order_changed(), revenue_payment_leaves(), revenue_payment_changed(), revenue_tenant_changed(),
+    revenue_orders_truncated(), revenue_payments_truncated() TO brainsait_owner;
 
 -- Plain AFTER UPDATE, not UPDATE OF: a BEFORE trigger of the application may change columns that the
 -- statement does not name.
