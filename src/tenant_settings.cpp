@@ -1,7 +1,6 @@
 #include "tenant_settings.hpp"
 
 #include "pg/query.hpp"
-#include "pg/trigger.hpp"
 
 extern "C" {
 #include "utils/hsearch.h"
@@ -119,17 +118,3 @@ uint64 tenant_settings_generation() { return generation; }
 void init_tenant_settings() { CacheRegisterRelcacheCallback(on_relation_change, Datum(0)); }
 
 } // namespace brainsait
-
-extern "C" {
-
-PG_FUNCTION_INFO_V1(brainsait_forget_tenants);
-
-/// forget_tenants(): trigger on tenants that makes every backend read settings and status anew. It
-/// runs BEFORE a statement too: what the statement itself reads of its own changes, and keeps, must
-/// be forgotten should it fail before its AFTER triggers.
-Datum brainsait_forget_tenants(PG_FUNCTION_ARGS) {
-  TriggerData &data = brainsait::pg::trigger_data(fcinfo, "forget_tenants");
-  CacheInvalidateRelcache(data.tg_relation);
-  return PointerGetDatum(nullptr);
-}
-}

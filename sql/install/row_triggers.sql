@@ -1,4 +1,4 @@
--- Triggers that fill columns, and the one that tells sessions of changed tenants. Their functions belong to the extension; the triggers belong to the tables.
+-- Triggers that fill columns. Their functions belong to the extension; the triggers belong to the tables.
 
 CREATE FUNCTION touch_updated_at() RETURNS trigger
     LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_touch_updated_at';
@@ -10,15 +10,10 @@ CREATE FUNCTION fill_tenant() RETURNS trigger
 COMMENT ON FUNCTION fill_tenant() IS
     'BEFORE INSERT row trigger on order_items and webhook_deliveries: fills a null tenant_id from the parent row. An application role''s own tenant comes from the column''s default; this serves loads across tenants.';
 
-CREATE FUNCTION forget_tenants() RETURNS trigger
-    LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_forget_tenants';
-COMMENT ON FUNCTION forget_tenants() IS
-    'Statement trigger on tenants: every session reads a tenant''s status and settings anew.';
-
 -- Whoever may execute a trigger function may put it on a table of his own and feed it what he likes:
 -- fill_tenant() would tell whose an order is. Triggers that are there already ask for no privilege.
-REVOKE ALL ON FUNCTION touch_updated_at(), fill_tenant(), forget_tenants() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION touch_updated_at(), fill_tenant(), forget_tenants() TO brainsait_owner;
+REVOKE ALL ON FUNCTION touch_updated_at(), fill_tenant() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION touch_updated_at(), fill_tenant() TO brainsait_owner;
 
 CREATE FUNCTION attach_row_triggers() RETURNS void
     LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
@@ -31,10 +26,10 @@ BEGIN
         EXECUTE format('CREATE OR REPLACE TRIGGER brainsait_updated_at BEFORE UPDATE ON %I
                             FOR EACH ROW EXECUTE FUNCTION touch_updated_at()', touched);
     END LOOP;
-    CREATE OR REPLACE TRIGGER brainsait_forget_before BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON tenants
-        FOR EACH STATEMENT EXECUTE FUNCTION forget_tenants();
-    CREATE OR REPLACE TRIGGER brainsait_forget_after AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON tenants
-        FOR EACH STATEMENT EXECUTE FUNCTION forget_tenants();
+    -- A statement that reads its own change of a tenant, and then fails, never gets to its AFTER triggers:
+    -- what the session keeps of that reading has to be forgotten all the same.
+    CREATE OR REPLACE TRIGGER brainsait_tenant_changes BEFORE INSERT OR UPDATE OF id, slug, status, settings OR DELETE ON tenants
+        FOR EACH STATEMENT EXECUTE FUNCTION tenant_changed();
     CREATE OR REPLACE TRIGGER brainsait_tenant BEFORE INSERT ON order_items
         FOR EACH ROW WHEN (NEW.tenant_id IS NULL) EXECUTE FUNCTION fill_tenant('orders', 'order_id');
     CREATE OR REPLACE TRIGGER brainsait_tenant BEFORE INSERT ON webhook_deliveries
