@@ -64,19 +64,17 @@ INSERT INTO demo.variant VALUES
     ('wood', 'Oak', 'بلوط', 1), ('wood', 'Walnut', 'جوز', 1.15), ('wood', 'Olive', 'زيتون', 1.2),
     ('people', '2-person', 'لشخصين', 1), ('people', '4-person', 'لأربعة', 1.4);
 
--- Names of customers, numbered from 0; the shop in Riyadh knows them in Arabic.
-CREATE TABLE demo.person_name AS
-SELECT shop, part, number - 1 AS n, latin, native
-FROM (VALUES
-    ('reem', 'given',
-     '{Noura,Sara,Reem,Lama,Haya,Maha,Abeer,Huda,Dana,Amal,Mohammed,Abdullah,Faisal,Khalid,Saud,Turki,Omar,Fahad,Yousef,Salman}'::text[],
-     '{نورة,سارة,ريم,لمى,هيا,مها,عبير,هدى,دانة,أمل,محمد,عبدالله,فيصل,خالد,سعود,تركي,عمر,فهد,يوسف,سلمان}'::text[]),
-    ('reem', 'family',
-     '{Alqahtani,Alghamdi,Alharbi,Alotaibi,Alshehri,Aldosari,Alzahrani,Almutairi,Alanazi,Alsubaie,Alrashid,Alomari,Bakr,Alfaraj}',
-     '{القحطاني,الغامدي,الحربي,العتيبي,الشهري,الدوسري,الزهراني,المطيري,العنزي,السبيعي,الراشد,العمري,بكر,الفرج}'),
-    ('cedar', 'given',
-     '{Ava,Mia,Grace,Ruth,Elena,Priya,Nadia,June,Claire,Tess,Noah,Liam,Owen,Hugo,Samir,Diego,Kenji,Paul,Ivan,Theo}', NULL),
-    ('cedar', 'family',
-     '{Miller,Nguyen,Carter,Osei,Rossi,Larsen,Patel,Walker,Kowalski,Garcia,Tanaka,Brooks,Haddad,Meyer}', NULL)
-) AS names (shop, part, latin_names, native_names)
-CROSS JOIN LATERAL unnest(latin_names, coalesce(native_names, latin_names)) WITH ORDINALITY AS name (latin, native, number);
+-- Names of customers; the shop in Riyadh writes them in Arabic.
+CREATE TABLE demo.person_names (slug text, given text[], given_native text[], family text[], family_native text[]);
+INSERT INTO demo.person_names VALUES (
+    'reem',
+    '{Noura,Sara,Reem,Lama,Haya,Maha,Abeer,Huda,Dana,Amal,Mohammed,Abdullah,Faisal,Khalid,Saud,Turki,Omar,Fahad,Yousef,Salman}',
+    '{نورة,سارة,ريم,لمى,هيا,مها,عبير,هدى,دانة,أمل,محمد,عبدالله,فيصل,خالد,سعود,تركي,عمر,فهد,يوسف,سلمان}',
+    '{Alqahtani,Alghamdi,Alharbi,Alotaibi,Alshehri,Aldosari,Alzahrani,Almutairi,Alanazi,Alsubaie,Alrashid,Alomari,Bakr,Alfaraj}',
+    '{القحطاني,الغامدي,الحربي,العتيبي,الشهري,الدوسري,الزهراني,المطيري,العنزي,السبيعي,الراشد,العمري,بكر,الفرج}');
+INSERT INTO demo.person_names
+SELECT 'cedar', given, given, family, family
+FROM (VALUES (
+    '{Ava,Mia,Grace,Ruth,Elena,Priya,Nadia,June,Claire,Tess,Noah,Liam,Owen,Hugo,Samir,Diego,Kenji,Paul,Ivan,Theo}'::text[],
+    '{Miller,Nguyen,Carter,Osei,Rossi,Larsen,Patel,Walker,Kowalski,Garcia,Tanaka,Brooks,Haddad,Meyer,Dubois,Quinn}'::text[]
+)) AS names (given, family);

@@ -30,8 +30,11 @@ loaded=0
 for week in {0..12}; do
     week_started=$EPOCHREALTIME
     total_orders=0 total_items=0 total_payments=0 total_events=0 total_refunds=0
-    for slug in reem cedar; do
-        read -r from_day n_orders n_items n_payments n_events n_refunds < <(in_shop load_week.sql "$slug" -v week="$week")
+    # Both shops at once, as their applications would.
+    exec {reem}< <(in_shop load_week.sql reem -v week="$week") {cedar}< <(in_shop load_week.sql cedar -v week="$week")
+    for shop in $reem $cedar; do
+        read -r -u "$shop" from_day n_orders n_items n_payments n_events n_refunds
+        exec {shop}<&-
         ((total_orders += n_orders, total_items += n_items, total_payments += n_payments,
           total_events += n_events, total_refunds += n_refunds)) || true
     done
@@ -45,4 +48,4 @@ for week in {0..12}; do
         "$(thousands $((rows * 1000000 / $(elapsed "$week_started" "$EPOCHREALTIME"))))" "$bar" $((100 * loaded / orders))
 done
 load_time=$(elapsed "$load_started" "$EPOCHREALTIME")
-administrator -c 'ANALYZE'
+administrator -c 'VACUUM ANALYZE'

@@ -3,7 +3,7 @@
 BEGIN;
 SELECT set_tenant(:'tenant') \gset
 SELECT demo.paint('  As REEM, on rows of CEDAR', 'dim');
-SELECT string_agg('  ' || rpad(replace(replace(statement, '{cedar}', '…'), '{product}', '…'), 58) || '  '
+SELECT string_agg('  ' || rpad(replace(replace(statement, '{cedar}', '<CEDAR>'), '{product}', '<CEDAR''s>'), 58) || '  '
        || demo.paint(CASE WHEN outcome ~ '^0 rows' THEN outcome ELSE left(outcome, 5) END, 'good')
        || CASE WHEN outcome ~ '^0 rows' THEN '' ELSE E'\n      ' || demo.paint(substr(outcome, 7), 'dim') END,
                   E'\n' ORDER BY place) AS lines,
@@ -13,7 +13,8 @@ FROM (VALUES
     (2, 'UPDATE products SET price = 0 WHERE id = {product}', '0 rows'),
     (3, 'DELETE FROM users WHERE tenant_id = {cedar}', '0 rows'),
     (4, 'INSERT INTO orders (tenant_id, total) VALUES ({cedar}, 1)', '42501'),
-    (5, 'INSERT INTO order_items (order_id, product_id, …', '23503'),
+    -- Written out below: our order, their product.
+    (5, 'INSERT INTO order_items VALUES (<ours>, {product}, ...)', '23503'),
     (6, 'SELECT set_tenant({cedar})', '42501'),
     (7, 'UPDATE revenue_metrics SET total_revenue = 0', '42501'),
     (8, 'SET ROLE brainsait_operator', '42501')

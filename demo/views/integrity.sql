@@ -7,6 +7,6 @@ SELECT format(E'\n  Loaded in %s s: %s orders a second, with their items, paymen
               to_char(:microseconds / 1e6, 'FM999990.0'), demo.whole(:orders * 1000000.0 / :microseconds));
 SELECT '  On disk: ' || string_agg(format('%s %s', name, pg_size_pretty(bytes)), ', ' ORDER BY bytes DESC)
 FROM (
-    SELECT name, (SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree(name::regclass)) AS bytes
+    SELECT name, (SELECT sum(pg_total_relation_size(part)) FROM (SELECT name::regclass AS part UNION SELECT relid FROM pg_partition_tree(name::regclass)) AS parts) AS bytes
     FROM unnest(ARRAY['orders', 'order_items', 'payments', 'analytics_events', 'users', 'revenue_metrics']) AS name
 ) AS relation;

@@ -34,14 +34,15 @@ CREATE ROLE operator_login LOGIN IN ROLE brainsait_operator;
 CREATE SCHEMA raw;
 GRANT USAGE ON SCHEMA raw TO app_login, operator_login;
 ALTER DEFAULT PRIVILEGES IN SCHEMA raw GRANT SELECT, INSERT ON TABLES TO app_login, operator_login;
-CREATE TABLE raw.line (household_id bigint, store_id bigint, basket_id numeric, product_id bigint, quantity integer, sales_value numeric,
+CREATE TABLE raw.line (household_id bigint, store_id bigint, basket_id numeric, product_id numeric, quantity integer, sales_value numeric,
                        retail_disc numeric, coupon_disc numeric, coupon_match_disc numeric, week integer, bought_at timestamp);
-CREATE TABLE raw.product (product_id bigint, manufacturer_id bigint, department text, brand text, product_category text,
+CREATE TABLE raw.product (product_id numeric, manufacturer_id bigint, department text, brand text, product_category text,
                           product_type text, package_size text);
 COPY raw.line FROM '$here/transactions_sample.csv' (FORMAT csv, HEADER);
 COPY raw.product FROM '$here/products.csv' (FORMAT csv, HEADER);
--- One basket's number is written as 4.0128e+10.
-ALTER TABLE raw.line ALTER basket_id TYPE bigint;
+-- Some round numbers are written as 4.0128e+10.
+ALTER TABLE raw.line ALTER basket_id TYPE bigint, ALTER product_id TYPE bigint;
+ALTER TABLE raw.product ALTER product_id TYPE bigint;
 -- Hundredths are all that a shop charges.
 UPDATE raw.line SET sales_value = round(sales_value, 2);
 -- Some orders, by the basket's number, are not paid or are cancelled.
