@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # Builds the core and its tests with CMake and runs them. Sourced by scripts/suites.
 
+# What the sanitizers and fuzz suites build, in $BUILD/sanitizers.
+# shellcheck disable=SC2034
+sanitizer_options=(-DBRAINSAIT_SANITIZE=ON -DBRAINSAIT_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++)
+
 # test_core FOLDER [CMake option...]: every GoogleTest case is one of ctest's and one of ours.
 test_core() {
   local folder=$BUILD/$1 status=0

@@ -117,6 +117,7 @@ require_packages() {
     say "PG_CONFIG=${PG_CONFIG:-pg_config} belongs to no PostgreSQL with server headers."
     exit 1
   fi
+  export PG_BIN
   PG_BIN=$("$PG_CONFIG" --bindir)
 }
 
