@@ -179,7 +179,7 @@ void RevenueChanges::add_refunded(const RevenueBucket &bucket, std::int64_t amou
 void RevenueChanges::settle_order(const OrderChange &order,
                                   const std::optional<RevenueBucket> &present,
                                   std::int64_t refunds) {
-  std::int64_t before;
+  std::int64_t before = 0;
   if (__builtin_sub_overflow(refunds, order.refunded, &before))
     throw Error(ErrorKind::out_of_range, "refunds of one order are out of range");
   if (order.origin == Origin::bucket)
