@@ -53,8 +53,8 @@ WITH RECURSIVE walled AS (
     SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relnamespace, c.relispartition, c.relowner, c.relacl,
            c.relrowsecurity, c.relforcerowsecurity, subject.tenant_column,
            format('(%I = current_tenant())', subject.tenant_column) AS wall,
-           CASE subject.tenant_column WHEN 'tenant_id' THEN format('SELECT @extschema@.isolate_table(%L)', c.oid::regclass)
-                ELSE format('SELECT @extschema@.isolate_table(%L, %L)', c.oid::regclass, subject.tenant_column)
+           CASE subject.tenant_column WHEN 'tenant_id' THEN format('SELECT %s.isolate_table(%L)', '@extschema@', c.oid::regclass)
+                ELSE format('SELECT %s.isolate_table(%L, %L)', '@extschema@', c.oid::regclass, subject.tenant_column)
            END AS build_wall
     FROM pg_class c
     CROSS JOIN LATERAL (
@@ -220,7 +220,7 @@ WHERE CASE v.relkind
       END
 UNION ALL
 SELECT 'schema @extschema@', format('%s may create objects in it', coalesce(quote_ident(r.rolname), 'PUBLIC')),
-       format('REVOKE CREATE ON SCHEMA @extschema@ FROM %s', coalesce(quote_ident(r.rolname), 'PUBLIC'))
+       format('REVOKE CREATE ON SCHEMA %s FROM %s', '@extschema@', coalesce(quote_ident(r.rolname), 'PUBLIC'))
 FROM pg_namespace n
 CROSS JOIN LATERAL aclexplode(n.nspacl) a
 LEFT JOIN pg_roles r ON r.oid = a.grantee
