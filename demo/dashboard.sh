@@ -6,7 +6,7 @@ side_by_side() {
     left=$(in_shop "$1" reem)
     right=$(in_shop "$1" cedar)
     paste -d '|' <(echo "$left") <(echo "$right") |
-        awk -F '|' '{ sub(/ +$/, "", $2); print "  " ($1 == "" ? sprintf("%48s", "") : $1) "  " $2 }'
+        awk -F '|' '{ sub(/ +$/, "", $2); line = "  " ($1 == "" ? sprintf("%48s", "") : $1) "  " $2; sub(/ +$/, "", line); print line }'
 }
 show_query() { sed "s/^/  ${dim}/; s/ *\$/${plain}/" "$1"; echo; }
 
@@ -28,6 +28,11 @@ show_query queries/top_products.sql
 in_shop views/top_products.sql reem
 echo
 in_shop views/top_products.sql cedar
+
+heading 'Latest orders' 'Numbered by the store: REEM counts, with a check character; CEDAR has the default, a code.'
+in_shop views/latest_orders.sql reem
+echo
+in_shop views/latest_orders.sql cedar
 
 heading 'Payments by provider'
 side_by_side views/payments.sql

@@ -39,8 +39,8 @@ CREATE FUNCTION demo.paint(line text, style text) RETURNS text
     LANGUAGE sql STABLE AS
 $$
 SELECT CASE WHEN coalesce(current_setting('demo.colour', true), '') <> 'on' THEN line
-            ELSE E'\e[' || CASE style WHEN 'bold' THEN '1' WHEN 'dim' THEN '2' WHEN 'good' THEN '32' WHEN 'bar' THEN '36' END
-                 || 'm' || line || E'\e[0m' END
+            ELSE E'\x1b[' || CASE style WHEN 'bold' THEN '1' WHEN 'dim' THEN '2' WHEN 'good' THEN '32' WHEN 'bar' THEN '36' END
+                 || 'm' || line || E'\x1b[0m' END
 $$;
 COMMENT ON FUNCTION demo.paint(text, text) IS
     'The line in a style where demo.colour is on. Pad first: the escape codes have no width.';

@@ -10,7 +10,7 @@ application -v tenant="${tenant[reem]}" -v other="${tenant[cedar]}" \
     -v product="$(operator -c "SELECT id FROM products WHERE tenant_id = '${tenant[cedar]}' LIMIT 1")" -f views/attempts.sql
 administrator -v before="$checksum_before" -v after="$(checksum)" -f views/unharmed.sql
 
-heading "An order's way into the rollup" "The row of revenue_metrics of today at REEM, as other transactions read it after each commit."
+heading "An order's way into the rollup" "REEM's row of revenue_metrics for today, as others read it after each commit."
 in_shop views/journey.sql reem
 
 heading 'Do all figures agree?'

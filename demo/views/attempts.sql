@@ -5,7 +5,7 @@ SELECT set_tenant(:'tenant') \gset
 SELECT demo.paint('  As REEM, on rows of CEDAR', 'dim');
 SELECT string_agg('  ' || rpad(replace(replace(statement, '{cedar}', '<CEDAR>'), '{product}', '<CEDAR''s>'), 58) || '  '
        || demo.paint(CASE WHEN outcome ~ '^0 rows' THEN outcome ELSE left(outcome, 5) END, 'good')
-       || CASE WHEN outcome ~ '^0 rows' THEN '' ELSE E'\n      ' || demo.paint(substr(outcome, 7), 'dim') END,
+       || CASE WHEN outcome ~ '^0 rows' THEN '' ELSE E'\n      ' || demo.paint(regexp_replace(substr(outcome, 7), '^insert or update on table "\w+" ', ''), 'dim') END,
                   E'\n' ORDER BY place) AS lines,
        bool_and(outcome LIKE expected || '%') AS holds
 FROM (VALUES
