@@ -1,5 +1,5 @@
--- {SEQ} inside transactions: savepoints, blocks with exceptions, prepared transactions, isolation levels, and
--- operators of one's own in front of PostgreSQL's.
+-- {SEQ} inside transactions: savepoints, blocks with exceptions, isolation levels, and operators
+-- of one's own in front of PostgreSQL's.
 SET client_min_messages = warning;
 DROP DATABASE IF EXISTS regress_brainsait_gapless;
 CREATE DATABASE regress_brainsait_gapless TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C';
@@ -101,24 +101,6 @@ SELECT *, orders = highest AND highest = counter AS gapless FROM series;
 INSERT INTO orders (tenant_id, total) SELECT 'aaaaaaaa-0000-4000-8000-000000000000', 3 - i FROM generate_series(1, 5) AS i;
 SELECT *, orders = highest AND highest = counter AS gapless FROM series;
 
--- Prepared transactions keep what they counted.
-BEGIN;
-SELECT order_of('b');
-SELECT order_of('b');
-PREPARE TRANSACTION 'regress_brainsait_numbers';
-SELECT order_of('a');
-SET lock_timeout = '50ms';
-SELECT order_of('b');
-COMMIT PREPARED 'regress_brainsait_numbers';
-SELECT order_of('b');
-BEGIN;
-SELECT order_of('b');
-PREPARE TRANSACTION 'regress_brainsait_numbers';
-ROLLBACK PREPARED 'regress_brainsait_numbers';
-SELECT order_of('b');
-RESET lock_timeout;
-SELECT *, orders = highest AND highest = counter AS gapless FROM series;
-
 -- Numbers drawn at the very end of a transaction, by deferred triggers and cursors that are held.
 CREATE FUNCTION another() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -170,7 +152,7 @@ SELECT order_of('b');
 ROLLBACK;
 
 DELETE FROM orders WHERE number = 'B-9223372036854775807';
-UPDATE order_number_counters SET last_value = 5164 WHERE tenant_id = 'bbbbbbbb-0000-4000-8000-000000000000';
+UPDATE order_number_counters SET last_value = 5160 WHERE tenant_id = 'bbbbbbbb-0000-4000-8000-000000000000';
 
 -- Operators, functions and casts of one's own in front of pg_catalog change nothing.
 CREATE SCHEMA evil;

@@ -19,8 +19,8 @@ struct CodeSource {
 };
 
 CodeSource source;
-uint64 generation = 1;       ///< grows when sequence or key may have changed
-uint64 known_generation = 0; ///< that of `source` and `encoder`
+uint64 generation = 1;                    ///< grows when sequence or key may have changed
+uint64 known_generation = 0;              ///< that of `source` and `encoder`
 std::optional<core::CodeEncoder> encoder; // trivially destructible, and constant-initialised
 
 pg::StoreQuery read_key("SELECT version, key FROM @store@.order_number_key");

@@ -130,9 +130,20 @@ FROM (SELECT to_char(created_at AT TIME ZONE 'Asia/Riyadh', 'YYYY-MM-DD') AS day
 JOIN order_number_counters ON tenant_id = '$daily' AND period = day
 SQL
 
-# A crash loses nothing that was committed, and no code comes twice.
+# Prepared transactions keep what they counted, and whoever comes next waits for them.
+my $order = "INSERT INTO orders (tenant_id, total) VALUES ('$seq', 1) RETURNING split_part(number, '-', 2)::int - $all";
+is($node->safe_psql($db, "BEGIN; $order; $order; PREPARE TRANSACTION 'numbers'"), "1\n2", '2PC: two numbers are drawn');
+my ($status, undef, $error) = $node->psql($db, "SET lock_timeout = '50ms'; $order");
+like($error, qr/lock timeout/, '2PC: the next number waits for the prepared transaction');
 $node->stop('immediate');
 $node->start;
+($status, undef, $error) = $node->psql($db, "SET lock_timeout = '50ms'; $order");
+like($error, qr/lock timeout/, '2PC: also after a crash');
+is($node->safe_psql($db, "COMMIT PREPARED 'numbers'; $order"), '3', '2PC: after its commit the next one follows');
+is($node->safe_psql($db, "BEGIN; $order; $order; PREPARE TRANSACTION 'numbers'"), "4\n5", '2PC: two more');
+is($node->safe_psql($db, "ROLLBACK PREPARED 'numbers'; $order"), '4', '2PC: after its rollback they are given again');
+
+# A crash loses nothing that was committed, and no code comes twice.
 is(write_at_once($code, 20, 100), 0, 'CODE after a crash: no session fails');
 is($node->safe_psql($db, "SELECT count(DISTINCT number) FROM orders WHERE tenant_id = '$code'"), $all + 100 * $sessions, 'CODE after a crash: all numbers are unique');
 
