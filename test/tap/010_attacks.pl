@@ -1,0 +1,176 @@
+# Attacks by a login role of the application, as tenant Acme, on tenant Bazaar; then the same attacks on stores
+# with a part of the wall torn down, to show that this test can fail. The attacks stand in lib/StoreAttacks.pm.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use StoreCluster;
+use StoreAttacks;
+use Test::More;
+
+my $node = new_cluster('attacked');
+my $store = create_store($node, 'attacked');
+my ($acme, $bazaar) = (acme, bazaar);
+my @attacks = attacks();
+
+# Two of everything for Acme, three for Bazaar; "bzr" is in every text of Bazaar's and in no statement of Acme's.
+$node->safe_psql($store, <<"SQL");
+INSERT INTO tenants (id, name, slug, domain, status) VALUES
+    ('$acme', 'acme', 'acme', 'acme.example', 'active'), ('$bazaar', 'bzr name', 'bzr-shop', 'bzr.example', 'active'),
+    ('cccccccc-0000-4000-8000-000000000000', 'closed', 'closed', NULL, 'suspended');
+CREATE TEMP TABLE mine AS
+    SELECT t.id AS tenant, (left(t.id::text, -1) || n)::uuid AS id, CASE t.slug WHEN 'acme' THEN 'acme' ELSE 'bzr' END AS mark, n
+    FROM tenants t, generate_series(1, CASE t.slug WHEN 'acme' THEN 2 ELSE 3 END) n WHERE t.status = 'active';
+INSERT INTO users (id, tenant_id, email, name) SELECT id, tenant, mark || n || '\@example.com', mark || ' ' || n FROM mine;
+INSERT INTO products (id, tenant_id, name, category, price) SELECT id, tenant, jsonb_build_object('en', mark), mark || ' ' || n, 10 FROM mine;
+INSERT INTO orders (id, tenant_id, user_id, number, total, customer_email, customer_name, payment_status)
+    SELECT id, tenant, id, 'N-' || mark || '-' || n, 100, mark || '\@example.com', mark || ' ' || n, 'paid' FROM mine;
+INSERT INTO order_items (id, tenant_id, order_id, product_id, product_name, price, total) SELECT id, tenant, id, id, mark, 10, 10 FROM mine;
+INSERT INTO payments (id, tenant_id, order_id, payment_intent_id, amount, provider) SELECT id, tenant, id, 'pi-' || mark || '-' || n, 100, mark FROM mine;
+INSERT INTO analytics_events (id, tenant_id, event_type, user_id, session_id, "timestamp")
+    SELECT id, tenant, mark, id, mark || ' ' || n, at FROM mine, (VALUES (now()), ('2001-01-01')) AS t (at);
+INSERT INTO integrations (id, tenant_id, name, type, credentials) SELECT id, tenant, mark, mark || n, jsonb_build_object('key', mark) FROM mine;
+INSERT INTO webhooks (id, tenant_id, url, events, secret, description) SELECT id, tenant, 'https://' || mark, '{}', mark, mark FROM mine;
+INSERT INTO webhook_deliveries (id, tenant_id, webhook_id, event_id, event_type, payload, created_at)
+    SELECT id, tenant, id, id, mark || ' ' || n, jsonb_build_object('x', mark), at FROM mine, (VALUES (now()), ('2001-01-01')) AS t (at);
+CREATE VIEW orders_of_owner AS SELECT * FROM orders;
+ALTER VIEW orders_of_owner OWNER TO brainsait_owner;
+GRANT SELECT, UPDATE ON orders_of_owner TO brainsait_app;
+CREATE FUNCTION count_of_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS 'SELECT count(*) FROM orders';
+ALTER FUNCTION count_of_owner() OWNER TO brainsait_owner;
+GRANT TEMPORARY ON DATABASE attacked TO brainsait_app;
+ALTER TABLE users SET (parallel_workers = 2);
+ANALYZE;
+SQL
+
+# A checksum of every row of Bazaar's, table by table.
+sub checksums {
+    my ($database) = @_;
+    return $node->safe_psql($database, <<"SQL");
+SELECT format('SELECT %L, count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM %s t WHERE %I = %L;',
+              c.relname, c.oid::regclass, CASE c.relname WHEN 'tenants' THEN 'id' ELSE 'tenant_id' END, '$bazaar')
+FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'operator_access' ORDER BY 1 \\gexec
+SQL
+}
+
+# Runs one attack; returns whether it came out as expected, whether it leaked, and what happened.
+sub run_attack {
+    my ($database, $attack) = @_;
+    local $ENV{PGOPTIONS} = $attack->{options} // '';
+    my ($out, $error, $state) = $attack->{bare}
+        ? run_as($node, $database, 'app_login', "$attack->{sql};")
+        : run_in_tenant($node, $database, $acme, $attack->{sql});
+    my $expect = $attack->{expect};
+    my $met = ref $expect ? $state eq '' && $out =~ $expect
+        : $expect =~ /\A= (.*)\z/s ? $state eq '' && $out eq $1
+        : $state eq $expect;
+    my $leaked = $out =~ /bzr/ || (!$attack->{guess} && $error =~ /bzr/);
+    return ($met, $leaked, "expected $expect, got SQLSTATE '$state'\noutput: $out\nmessages: $error");
+}
+
+# A session of the same login with Bazaar set, for what sessions may see of each other.
+my $other = open_session($node, $store, 'app_login');
+$other->query("BEGIN; SELECT set_tenant('$bazaar')");
+$other->query('COMMIT');
+$other->query("SELECT 'bzr says'");
+my $superuser = $node->background_psql('postgres');
+
+my $before = checksums($store);
+cmp_ok(scalar(() = $before =~ /\n/g), '>=', 16, 'checksums cover every table and partition');
+unlike($before, qr/^(?:orders|users|revenue_metrics)\|0\|/m, 'and there are rows to lose');
+cmp_ok(scalar @attacks, '>=', 90, scalar(@attacks) . ' attacks');
+is($node->safe_psql($store, 'SELECT count(*) FROM isolation_report()'), '0', 'the report is empty');
+
+my %group;
+for my $attack (@attacks) { push @{ $group{ $attack->{group} } }, $attack }
+for my $name (sort keys %group) {
+    subtest $name => sub {
+        for my $attack (@{ $group{$name} }) {
+            my ($met, $leaked, $what) = run_attack($store, $attack);
+            my $title = $attack->{name} . ($attack->{residue} ? " (residue: $attack->{residue})" : '');
+            ok($met && !$leaked, $title) or diag $what;
+        }
+    };
+}
+is(checksums($store), $before, 'every row of Bazaar\'s is what it was');
+is($node->safe_psql($store, 'SELECT count(*) FROM check_revenue_metrics()'), '0', 'and so is everybody\'s revenue');
+
+# The application may execute these functions of the extension and no other.
+is($node->safe_psql($store, <<'SQL'), <<'LIST' =~ s/\n\z//r, 'functions that the application may execute');
+SELECT p.proname FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass
+JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'brainsait' AND d.deptype = 'e'
+WHERE has_function_privilege('app_login', p.oid, 'EXECUTE') ORDER BY 1;
+SQL
+check_revenue_metrics
+current_tenant
+isolation_report
+next_order_number
+order_number_is_valid
+resolve_tenant
+revenue_customer
+set_tenant
+uuid_v7
+LIST
+
+$other->quit;
+
+# The attacks that a broken part concerns, where it is broken. harmless: what the design makes of it.
+my $open_orders = <<'SQL';
+ALTER POLICY tenant_wall ON orders USING (true) WITH CHECK (true);
+ALTER POLICY tenant_access ON orders USING (true) WITH CHECK (true);
+SQL
+my @sabotage = (
+    { name => 'an open wall on orders', sql => $open_orders, on => qr/orders/, leaks => 1, writes => 1 },
+    { name => 'row security off on orders', sql => 'ALTER TABLE orders DISABLE ROW LEVEL SECURITY', on => qr/orders/, leaks => 1, writes => 1 },
+    { name => 'an open wall on events', sql => $open_orders =~ s/orders/analytics_events/gr, on => qr/analytics_events/, leaks => 1, writes => 1 },
+    { name => 'no force on orders', sql => 'ALTER TABLE orders NO FORCE ROW LEVEL SECURITY', on => qr/of_owner|count\(\*\) FROM orders/, writes => 1,
+        harmless => 'the application is not the owner: only what runs as the owner gets through' },
+    { name => 'the wall dropped', sql => 'DROP POLICY tenant_wall ON orders', on => qr/^(?!DROP POLICY).*orders/s, none => 1,
+        harmless => 'the permissive policy says the same' },
+    { name => 'grants on partitions', sql => 'GRANT SELECT, INSERT ON analytics_events_default TO brainsait_app', on => qr/events_default/,
+        harmless => 'partitions have walls of their own: what gets through is one\'s own', kept => 1 },
+    { name => 'an open partition with a grant', on => qr/events_default/, leaks => 1, writes => 1,
+        sql => 'GRANT ALL ON analytics_events_default TO brainsait_app;' . $open_orders =~ s/orders/analytics_events_default/gr },
+    { name => 'grants on rollups and secrets', on => qr/revenue_|webhooks|integrations/, kept => 1,
+        sql => 'GRANT SELECT, INSERT, UPDATE, DELETE ON revenue_metrics, revenue_customers, webhooks, integrations TO brainsait_app',
+        harmless => 'one\'s own rollup and secrets only' },
+    { name => 'a grant of everything', sql => 'GRANT ALL ON ALL TABLES IN SCHEMA public TO brainsait_app', on => qr/TRUNCATE/, writes => 1 },
+    { name => 'the application as operator', sql => 'GRANT brainsait_operator TO app_login', undo => 'REVOKE brainsait_operator FROM app_login',
+        on => qr/SET ROLE|rebuild|FROM (?:orders|users)|UPDATE (?:orders|users)/, kept => 1,
+        harmless => 'the restrictive wall holds a member of both: SET ROLE is needed' },
+    { name => 'the application as owner', sql => 'GRANT brainsait_owner TO app_login', undo => 'REVOKE brainsait_owner FROM app_login',
+        on => qr/orders|order_number/, writes => 1 },
+    { name => 'a login that bypasses row security', sql => 'ALTER ROLE app_login BYPASSRLS', undo => 'ALTER ROLE app_login NOBYPASSRLS',
+        on => qr/users|tenants/, leaks => 1, writes => 1 },
+    { name => 'EXECUTE on every function', sql => 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO brainsait_app', on => qr/fill_tenant|rebuild|ensure/ },
+);
+my @repeated = grep { !$_->{residue} && $_->{group} =~ /^(?:reading|writing|rollups|privileges|the extension)/ } @attacks;
+my $number = 0;
+for my $sabotage (@sabotage) {
+    my $database = 'sabotaged_' . ++$number;
+    $node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE $store; GRANT TEMPORARY ON DATABASE $database TO brainsait_app");
+    $node->safe_psql($database, $sabotage->{sql});
+    subtest $sabotage->{name} => sub {
+        isnt($node->safe_psql($database, 'SELECT count(*) FROM isolation_report()'), '0', 'the report tells') unless $sabotage->{name} =~ /EXECUTE/;
+        my $rows = checksums($database);
+        my (@through, @leaks);
+        my @concerned = grep { $_->{sql} =~ $sabotage->{on} } @repeated;
+        for my $attack (@concerned) {
+            my ($met, $leaked) = run_attack($database, $attack);
+            push @through, $attack->{name} unless $met && !$leaked;
+            push @leaks, $attack->{name} if $leaked;
+        }
+        note scalar(@through), " of ", scalar(@concerned), " attacks get through: ", join('; ', @through);
+        note "harmless: $sabotage->{harmless}" if $sabotage->{harmless};
+        if ($sabotage->{none}) { is(scalar @through, 0, 'harmless: nothing gets through') }
+        else { cmp_ok(scalar @through, '>', 0, scalar(@through) . ' attacks get through') }
+        cmp_ok(scalar @leaks, '>', 0, scalar(@leaks) . ' of them tell values of Bazaar\'s') if $sabotage->{leaks};
+        isnt(checksums($database), $rows, 'Bazaar\'s rows change') if $sabotage->{writes};
+        is(checksums($database), $rows, 'Bazaar\'s rows do not change') if $sabotage->{none} || $sabotage->{kept};
+    };
+    $node->safe_psql($database, $sabotage->{undo}) if $sabotage->{undo};
+    $node->safe_psql('postgres', "DROP DATABASE $database");
+}
+
+$superuser->quit;
+done_testing();
