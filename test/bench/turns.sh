@@ -149,7 +149,7 @@ client_turn() {
     settle "$store"
     arm_idle[$arm]="$count $cpu $(server_cpu)"
   fi
-  [ "$id" = report ] || reset_orders "$store"
+  case $id in context | report) ;; *) reset_orders "$store" ;; esac
   wal=$(wal_position)
   cpu=$(server_cpu)
   pgbench_run "$arm" -T "$measure_seconds"
@@ -162,11 +162,11 @@ client_turn() {
     "$(awk '{print ($1 > $4 ? (($6 - $5) - ($3 - $2)) * $1 / ($1 - $4) : $6 - $5)}' <<<"$count ${arm_idle[$arm]#* } ${arm_idle[$arm]%% *} $cpu")" 0
 }
 
-# The largest RssAnon (kB) that a process had until it ended; its number comes in a file.
+# The largest RssAnon (kB) that a process had until it ended; its number comes in a file. Ends with us, too.
 watch_memory() {
   perl -e '
-    my ($file, $peak, $pid) = ($ARGV[0], 0);
-    until ($pid) { if (open my $in, "<", $file) { $pid = int(<$in> // 0) } select undef, undef, undef, 0.01 }
+    my ($file, $peak, $pid, $parent) = ($ARGV[0], 0, 0, getppid);
+    until ($pid) { exit if getppid != $parent; if (open my $in, "<", $file) { $pid = int(<$in> // 0) } select undef, undef, undef, 0.01 }
     while (open my $in, "<", "/proc/$pid/status") {
       while (<$in>) { $peak = $1 if /^RssAnon:\s+(\d+)/ && $1 > $peak }
       select undef, undef, undef, 0.02;
