@@ -19,7 +19,7 @@ count_tests() {
       print "skipped " name ": " reason >>results
     }
     { print; fflush() }
-    /^[^ ].*\.pl \.\. *$/ { file = $1 ": "; next }
+    /^[^ ].*\.pl \.+ *$/ { file = $1 ": "; next }
     /^(test|    ) .* \.\.\. (ok|FAILED)/ {
       record(/ \.\.\. ok/ ? "passed" : "failed", $1 == "test" ? $2 : $1)
       next
