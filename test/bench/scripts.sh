@@ -114,7 +114,7 @@ INSERT INTO orders (tenant_id, user_id, ${column}total, customer_email, customer
 SELECT lpad('0', 32, '0')::uuid, lpad((1 + i * 7919 % :users)::text, 32, '0')::uuid, ${value}10 + i % 99000 / 100.0,
        'customer@mail.example', 'A Customer', '$address',
        date_trunc('day', now()) - i % $3 * interval '1 day'
-FROM generate_series(1, $2) AS i;
+FROM generate_series(1::bigint, $2) AS i;
 COMMIT;
 SCRIPT
 }
