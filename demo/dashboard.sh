@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # Part of demo/run: prints what the database makes of the load.
 
 # Two panels, the shops' views of the same thing, side by side.

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # Part of demo/run: makes the store and loads it, saying how far it is.
 
 heading "brainsait: a store inside PostgreSQL $(administrator -c "SELECT split_part(current_setting('server_version'), ' ', 1)")" \

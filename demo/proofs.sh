@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016
 # Part of demo/run: shows that the wall holds, an order's way into the rollup, and that all figures agree.
 
 heading 'What one shop sees of the other' 'Rows that the application finds, by the tenant of its transaction, and rows that there are.'

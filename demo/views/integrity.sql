@@ -5,7 +5,7 @@ SELECT count(*) AS orders FROM orders \gset
 SELECT rpad('  store', 9) || format('check_revenue_metrics() lists %s differences over %s orders', :differences, demo.whole(:orders));
 SELECT format(E'\n  Loaded in %s s: %s orders a second, with their items, payments, events and refunds.',
               to_char(:microseconds / 1e6, 'FM999990.0'), demo.whole(:orders * 1000000.0 / :microseconds));
-SELECT '  On disk with indexes: ' || string_agg(format('%s %s', name, pg_size_pretty(bytes)), ', ' ORDER BY bytes DESC)
+SELECT '  On disk: ' || string_agg(format('%s %s', name, pg_size_pretty(bytes)), ', ' ORDER BY bytes DESC)
 FROM (
     SELECT name, (SELECT sum(pg_total_relation_size(part))
                   FROM (SELECT relation::regclass AS part UNION SELECT relid FROM pg_partition_tree(relation::regclass)) AS parts) AS bytes
