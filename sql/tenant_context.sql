@@ -115,16 +115,6 @@ SELECT set_tenant(:acme);
 SELECT 1 / 0;
 ROLLBACK;
 SELECT current_tenant() IS NULL AS unset;
-BEGIN;
-SELECT set_tenant(:acme);
-UPDATE users SET name = 'prepared' WHERE id = (SELECT id FROM owned WHERE key = 'a1');
-PREPARE TRANSACTION 'brainsait_tenant';
-SELECT current_tenant() IS NULL AS unset, (SELECT count(*) FROM users) AS users;
-BEGIN;
-SELECT set_tenant(:bazaar);
-SELECT count(*) FROM users;
-COMMIT;
-ROLLBACK PREPARED 'brainsait_tenant';
 -- Procedures that end transactions: the next one has no tenant, and takes none outside a block.
 RESET SESSION AUTHORIZATION;
 CREATE PROCEDURE shop.commits() LANGUAGE plpgsql AS $$
