@@ -209,18 +209,27 @@ DELETE FROM orders WHERE number LIKE 'y%' AND total > 700;
 TABLE unequal;
 SELECT count(*), sum(order_count), sum(total_revenue), sum(refunded_amount) FROM revenue_metrics WHERE date < '2026-01-01';
 
--- Two-phase commit: written when prepared, in force when committed.
+-- Two-phase commit: written when prepared, in force when committed. (A server without it commits plainly.)
+SELECT current_setting('max_prepared_transactions')::int > 0 AS two_phase \gset
 BEGIN;
 SELECT place('p1', :greenwich, 500, '2026-04-01 12:00+00') \g /dev/null
 UPDATE orders SET created_at = created_at + interval '1 month' WHERE id = id('s4');
+\if :two_phase
 PREPARE TRANSACTION 'regress_revenue_kept';
 TABLE unequal;
 COMMIT PREPARED 'regress_revenue_kept';
+\else
+COMMIT;
+\endif
 TABLE unequal;
 BEGIN;
 SELECT place('p2', :greenwich, 600, '2026-04-01 12:00+00') \g /dev/null
+\if :two_phase
 PREPARE TRANSACTION 'regress_revenue_dropped';
 ROLLBACK PREPARED 'regress_revenue_dropped';
+\else
+ROLLBACK;
+\endif
 TABLE unequal;
 SELECT date, total, refunded FROM shown WHERE slug = 'greenwich' AND date > '2026-02-28';
 
