@@ -97,9 +97,8 @@ SELECT pg_temp.try(statement) AS result, statement FROM attempt ORDER BY step;
 COPY (SELECT number FROM orders ORDER BY 1) TO STDOUT;
 COPY orders (number) TO STDOUT;
 SAVEPOINT s;
-COPY orders (tenant_id, number, total) FROM STDIN;
-bbbbbbbb-0000-4000-8000-000000000000	N-copied	1
-\.
+-- From a file: psql of some minor versions takes the rows that follow a refused COPY for statements.
+\copy orders (tenant_id, number, total) FROM /dev/null
 ROLLBACK TO s;
 
 --
