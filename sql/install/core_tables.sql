@@ -5,7 +5,7 @@
 -- whole tables behind. One physical index serves each purpose, and every documented name exists.
 
 CREATE FUNCTION create_core_tables() RETURNS void
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 BEGIN
     IF to_regclass('@extschema@.tenants') IS NULL THEN

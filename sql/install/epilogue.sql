@@ -5,6 +5,8 @@ DO $epilogue$
 DECLARE
     relation record;
 BEGIN
+    -- The schema may hold what others planted there; its names are not to be found by accident.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     -- pg_dump's output turns row_security off: its dump brings the tables with it.
     IF NOT current_setting('row_security')::boolean THEN
         SET LOCAL client_min_messages = notice;

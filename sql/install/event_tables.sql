@@ -1,7 +1,7 @@
 -- Analytics events, integrations and webhooks. The two append-heavy tables are partitioned by month.
 
 CREATE FUNCTION create_event_tables() RETURNS void
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 BEGIN
     IF to_regclass('@extschema@.analytics_events') IS NULL THEN

@@ -2,7 +2,7 @@
 -- looks for holes in it.
 
 CREATE FUNCTION isolate_table(target regclass, tenant_column name DEFAULT 'tenant_id') RETURNS void
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 DECLARE
     walled regclass;
@@ -28,12 +28,13 @@ BEGIN
         END LOOP;
         -- The wall is a bare comparison: a sub-select around current_tenant() costs up to 1.6 times as much.
         EXECUTE format('CREATE POLICY tenant_wall ON %1$s AS RESTRICTIVE TO brainsait_app, brainsait_owner
-                            USING (%2$I = current_tenant()) WITH CHECK (%2$I = current_tenant())',
-                       walled, tenant_column);
+                            USING (%2$I = %3$s.current_tenant()) WITH CHECK (%2$I = %3$s.current_tenant())',
+                       walled, tenant_column, '@extschema@');
         -- The same condition, which a query evaluates once, and not true: so DROP EXTENSION ... CASCADE takes
         -- both policies with the function, and leaves the table without a way in.
         EXECUTE format('CREATE POLICY tenant_access ON %1$s TO brainsait_app, brainsait_owner
-                            USING (%2$I = current_tenant()) WITH CHECK (true)', walled, tenant_column);
+                            USING (%2$I = %3$s.current_tenant()) WITH CHECK (true)',
+                       walled, tenant_column, '@extschema@');
         EXECUTE format('CREATE POLICY operator_access ON %s TO brainsait_operator
                             USING (true) WITH CHECK (true)', walled);
     END LOOP;
@@ -45,14 +46,14 @@ REVOKE ALL ON FUNCTION isolate_table(regclass, name) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION isolate_table(regclass, name) TO brainsait_owner;
 
 CREATE FUNCTION isolation_report(OUT object text, OUT problem text, OUT hint text) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = @extschema@, pg_temp AS
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS
 $body$
 WITH RECURSIVE walled AS (
     -- tenants, every table here with a tenant_id, the store's or the application's, and every other
     -- table that isolate_table() has seen, by the column of its wall.
     SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relnamespace, c.relispartition, c.relowner, c.relacl,
            c.relrowsecurity, c.relforcerowsecurity, subject.tenant_column,
-           format('(%I = current_tenant())', subject.tenant_column) AS wall,
+           format('(%I = %s.current_tenant())', subject.tenant_column, '@extschema@') AS wall,
            CASE subject.tenant_column WHEN 'tenant_id' THEN format('SELECT %s.isolate_table(%L)', '@extschema@', c.oid::regclass)
                 ELSE format('SELECT %s.isolate_table(%L, %L)', '@extschema@', c.oid::regclass, subject.tenant_column)
            END AS build_wall

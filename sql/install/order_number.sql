@@ -33,7 +33,7 @@ GRANT EXECUTE ON FUNCTION order_number_fill(), validate_tenant_settings(), tenan
 GRANT EXECUTE ON FUNCTION next_order_number() TO brainsait_owner, brainsait_app, brainsait_operator;
 
 CREATE FUNCTION create_order_number_tables() RETURNS void
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 BEGIN
     IF to_regclass('@extschema@.order_number_counters') IS NULL THEN
@@ -79,27 +79,27 @@ COMMENT ON FUNCTION create_order_number_tables() IS
 REVOKE ALL ON FUNCTION create_order_number_tables() FROM PUBLIC;
 
 CREATE FUNCTION attach_order_numbers() RETURNS void
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 DECLARE
     watched name;
 BEGIN
-    CREATE OR REPLACE TRIGGER brainsait_number BEFORE INSERT ON orders
-        FOR EACH ROW EXECUTE FUNCTION order_number_fill();
-    CREATE OR REPLACE TRIGGER brainsait_validate_settings BEFORE INSERT OR UPDATE OF settings, slug ON tenants
-        FOR EACH ROW EXECUTE FUNCTION validate_tenant_settings();
+    CREATE OR REPLACE TRIGGER brainsait_number BEFORE INSERT ON @extschema@.orders
+        FOR EACH ROW EXECUTE FUNCTION @extschema@.order_number_fill();
+    CREATE OR REPLACE TRIGGER brainsait_validate_settings BEFORE INSERT OR UPDATE OF settings, slug ON @extschema@.tenants
+        FOR EACH ROW EXECUTE FUNCTION @extschema@.validate_tenant_settings();
     -- The columns are those that sessions keep.
-    CREATE OR REPLACE TRIGGER brainsait_tenant_changed AFTER INSERT OR UPDATE OR DELETE ON tenants
-        FOR EACH ROW EXECUTE FUNCTION tenant_changed('id', 'slug', 'status', 'settings');
-    CREATE OR REPLACE TRIGGER brainsait_tenant_changed AFTER INSERT OR UPDATE OR DELETE ON order_number_key
-        FOR EACH ROW EXECUTE FUNCTION tenant_changed();
+    CREATE OR REPLACE TRIGGER brainsait_tenant_changed AFTER INSERT OR UPDATE OR DELETE ON @extschema@.tenants
+        FOR EACH ROW EXECUTE FUNCTION @extschema@.tenant_changed('id', 'slug', 'status', 'settings');
+    CREATE OR REPLACE TRIGGER brainsait_tenant_changed AFTER INSERT OR UPDATE OR DELETE ON @extschema@.order_number_key
+        FOR EACH ROW EXECUTE FUNCTION @extschema@.tenant_changed();
     FOREACH watched IN ARRAY ARRAY['tenants', 'order_number_key']
     LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER brainsait_truncated AFTER TRUNCATE ON %I
-                            FOR EACH STATEMENT EXECUTE FUNCTION tenant_changed()', watched);
+        EXECUTE format('CREATE OR REPLACE TRIGGER brainsait_truncated AFTER TRUNCATE ON %1$s.%2$I
+                            FOR EACH STATEMENT EXECUTE FUNCTION %1$s.tenant_changed()', '@extschema@', watched);
         -- Replicated changes, too, have to be heard of.
-        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER brainsait_tenant_changed', watched);
-        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER brainsait_truncated', watched);
+        EXECUTE format('ALTER TABLE %s.%I ENABLE ALWAYS TRIGGER brainsait_tenant_changed', '@extschema@', watched);
+        EXECUTE format('ALTER TABLE %s.%I ENABLE ALWAYS TRIGGER brainsait_truncated', '@extschema@', watched);
     END LOOP;
 END
 $body$;

@@ -1,7 +1,7 @@
 -- Monthly partitions of the append-heavy tables. Months are UTC months.
 
 CREATE FUNCTION ensure_partition(parent regclass, month date) RETURNS boolean
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 DECLARE
     time_column name := (SELECT a.attname FROM pg_partitioned_table p
@@ -32,7 +32,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', default_partition);
     -- The wall goes up first: attaching checks references in the owner's eyes, who sees no tenant, and
     -- would miss the parents of rows that it sees. References of moved rows were checked when they came.
-    PERFORM isolate_table(partition::regclass);
+    PERFORM @extschema@.isolate_table(partition::regclass);
     EXECUTE format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)',
                    parent, partition, lower_bound, upper_bound);
     RETURN true;
@@ -44,7 +44,7 @@ REVOKE ALL ON FUNCTION ensure_partition(regclass, date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ensure_partition(regclass, date) TO brainsait_owner;
 
 CREATE FUNCTION ensure_partitions(months_ahead integer DEFAULT 3, from_month date DEFAULT NULL) RETURNS integer
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 DECLARE
     this_month date := date_trunc('month', now() AT TIME ZONE 'UTC');
@@ -56,7 +56,7 @@ BEGIN
     IF NOT isfinite(first_month) OR first_month NOT BETWEEN this_month - interval '50 years' AND this_month THEN
         RAISE EXCEPTION 'from_month must lie within the last 50 years' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    RETURN (SELECT count(*) FILTER (WHERE ensure_partition(parent, month::date))
+    RETURN (SELECT count(*) FILTER (WHERE @extschema@.ensure_partition(parent, month::date))
             FROM unnest(ARRAY['@extschema@.analytics_events', '@extschema@.webhook_deliveries']::regclass[]) AS parent,
                  generate_series(first_month::timestamp, this_month + make_interval(months => months_ahead),
                                  interval '1 month') AS month);

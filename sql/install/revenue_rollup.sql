@@ -3,7 +3,7 @@
 -- payments give when computed anew, always; check_revenue_metrics() shows it.
 
 CREATE FUNCTION create_revenue_tables() RETURNS void
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 BEGIN
     IF to_regclass('@extschema@.revenue_metrics') IS NULL THEN
@@ -100,21 +100,21 @@ GRANT EXECUTE ON FUNCTION revenue_order_changed(), revenue_payment_leaves(), rev
 -- Plain AFTER UPDATE, not UPDATE OF: a BEFORE trigger of the application may change columns that the
 -- statement does not name.
 CREATE FUNCTION attach_revenue_rollup() RETURNS void
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 BEGIN
-    CREATE OR REPLACE TRIGGER brainsait_revenue AFTER INSERT OR UPDATE OR DELETE ON orders
-        FOR EACH ROW EXECUTE FUNCTION revenue_order_changed();
-    CREATE OR REPLACE TRIGGER brainsait_revenue_truncate AFTER TRUNCATE ON orders
-        FOR EACH STATEMENT EXECUTE FUNCTION revenue_orders_truncated();
-    CREATE OR REPLACE TRIGGER brainsait_revenue_leaves BEFORE UPDATE OR DELETE ON payments
-        FOR EACH ROW EXECUTE FUNCTION revenue_payment_leaves();
-    CREATE OR REPLACE TRIGGER brainsait_revenue AFTER INSERT OR UPDATE OR DELETE ON payments
-        FOR EACH ROW EXECUTE FUNCTION revenue_payment_changed();
-    CREATE OR REPLACE TRIGGER brainsait_revenue_truncate AFTER TRUNCATE ON payments
-        FOR EACH STATEMENT EXECUTE FUNCTION revenue_payments_truncated();
-    CREATE OR REPLACE TRIGGER brainsait_revenue_tenant AFTER UPDATE OR DELETE ON tenants
-        FOR EACH ROW EXECUTE FUNCTION revenue_tenant_changed();
+    CREATE OR REPLACE TRIGGER brainsait_revenue AFTER INSERT OR UPDATE OR DELETE ON @extschema@.orders
+        FOR EACH ROW EXECUTE FUNCTION @extschema@.revenue_order_changed();
+    CREATE OR REPLACE TRIGGER brainsait_revenue_truncate AFTER TRUNCATE ON @extschema@.orders
+        FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.revenue_orders_truncated();
+    CREATE OR REPLACE TRIGGER brainsait_revenue_leaves BEFORE UPDATE OR DELETE ON @extschema@.payments
+        FOR EACH ROW EXECUTE FUNCTION @extschema@.revenue_payment_leaves();
+    CREATE OR REPLACE TRIGGER brainsait_revenue AFTER INSERT OR UPDATE OR DELETE ON @extschema@.payments
+        FOR EACH ROW EXECUTE FUNCTION @extschema@.revenue_payment_changed();
+    CREATE OR REPLACE TRIGGER brainsait_revenue_truncate AFTER TRUNCATE ON @extschema@.payments
+        FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.revenue_payments_truncated();
+    CREATE OR REPLACE TRIGGER brainsait_revenue_tenant AFTER UPDATE OR DELETE ON @extschema@.tenants
+        FOR EACH ROW EXECUTE FUNCTION @extschema@.revenue_tenant_changed();
 END
 $body$;
 COMMENT ON FUNCTION attach_revenue_rollup() IS 'Internal to create_store(): puts the triggers that keep the rollup on orders, payments and tenants.';
@@ -131,21 +131,21 @@ CREATE FUNCTION check_revenue_metrics(
     tenant uuid DEFAULT NULL,
     OUT tenant_id uuid, OUT date date, OUT currency text, OUT column_name text, OUT stored numeric, OUT recomputed numeric
 ) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = @extschema@, pg_temp AS
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS
 $body$
 WITH counted AS (
     SELECT o.id, o.tenant_id, (o.created_at AT TIME ZONE coalesce(t.settings ->> 'timezone', 'UTC'))::date AS day,
            coalesce(o.currency, 'XXX') AS currency, o.total,
-           revenue_customer(o.user_id, o.customer_email, o.id) AS customer,
+           @extschema@.revenue_customer(o.user_id, o.customer_email, o.id) AS customer,
            coalesce(o.status NOT IN ('cancelled', 'canceled'), true)
                AND (coalesce(o.payment_status IN ('paid', 'partially_refunded', 'refunded'), false)
                     OR coalesce(o.status IN ('completed', 'archived', 'refunded'), false)) AS paid
-    FROM orders o
-    JOIN tenants t ON t.id = o.tenant_id
+    FROM @extschema@.orders o
+    JOIN @extschema@.tenants t ON t.id = o.tenant_id
     WHERE o.created_at IS NOT NULL AND (tenant IS NULL OR o.tenant_id = tenant)
 ), refunds AS (
     SELECT p.order_id, sum(p.refunded_amount) AS amount
-    FROM payments p
+    FROM @extschema@.payments p
     WHERE p.refunded_amount <> 0 AND (tenant IS NULL OR p.tenant_id = tenant)
     GROUP BY p.order_id
 ), sums AS (
@@ -162,7 +162,7 @@ WITH counted AS (
 )
 SELECT coalesce(m.tenant_id, s.tenant_id), coalesce(m.date, s.day), coalesce(m.currency, s.currency),
        pair.column_name, pair.stored, pair.recomputed
-FROM (SELECT * FROM revenue_metrics r WHERE tenant IS NULL OR r.tenant_id = tenant) AS m
+FROM (SELECT * FROM @extschema@.revenue_metrics r WHERE tenant IS NULL OR r.tenant_id = tenant) AS m
 FULL JOIN sums s ON s.tenant_id = m.tenant_id AND s.day = m.date AND s.currency = m.currency
 CROSS JOIN LATERAL (VALUES
     ('total_revenue', m.total_revenue, s.total),
@@ -178,7 +178,7 @@ WHERE pair.stored IS DISTINCT FROM pair.recomputed
 UNION ALL
 SELECT coalesce(r.tenant_id, c.tenant_id), coalesce(r.date, c.day), coalesce(r.currency, c.currency),
        'orders of customer ' || coalesce(r.customer, c.customer), r.order_count, c.orders
-FROM (SELECT * FROM revenue_customers k WHERE tenant IS NULL OR k.tenant_id = tenant) AS r
+FROM (SELECT * FROM @extschema@.revenue_customers k WHERE tenant IS NULL OR k.tenant_id = tenant) AS r
 FULL JOIN customers c ON c.tenant_id = r.tenant_id AND c.day = r.date AND c.currency = r.currency AND c.customer = r.customer
 WHERE r.order_count IS DISTINCT FROM c.orders
 ORDER BY 1, 2, 3, 4

@@ -16,24 +16,24 @@ REVOKE ALL ON FUNCTION touch_updated_at(), fill_tenant() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION touch_updated_at(), fill_tenant() TO brainsait_owner;
 
 CREATE FUNCTION attach_row_triggers() RETURNS void
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 DECLARE
     touched name;
 BEGIN
     FOREACH touched IN ARRAY ARRAY['tenants', 'users', 'products', 'orders', 'payments', 'integrations', 'webhooks']
     LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER brainsait_updated_at BEFORE UPDATE ON %I
-                            FOR EACH ROW EXECUTE FUNCTION touch_updated_at()', touched);
+        EXECUTE format('CREATE OR REPLACE TRIGGER brainsait_updated_at BEFORE UPDATE ON %1$s.%2$I
+                            FOR EACH ROW EXECUTE FUNCTION %1$s.touch_updated_at()', '@extschema@', touched);
     END LOOP;
     -- A statement that reads its own change of a tenant, and then fails, never gets to its AFTER triggers:
     -- what the session keeps of that reading has to be forgotten all the same.
-    CREATE OR REPLACE TRIGGER brainsait_tenant_changes BEFORE INSERT OR UPDATE OF id, slug, status, settings OR DELETE ON tenants
-        FOR EACH STATEMENT EXECUTE FUNCTION tenant_changed();
-    CREATE OR REPLACE TRIGGER brainsait_tenant BEFORE INSERT ON order_items
-        FOR EACH ROW WHEN (NEW.tenant_id IS NULL) EXECUTE FUNCTION fill_tenant('orders', 'order_id');
-    CREATE OR REPLACE TRIGGER brainsait_tenant BEFORE INSERT ON webhook_deliveries
-        FOR EACH ROW WHEN (NEW.tenant_id IS NULL) EXECUTE FUNCTION fill_tenant('webhooks', 'webhook_id');
+    CREATE OR REPLACE TRIGGER brainsait_tenant_changes BEFORE INSERT OR UPDATE OF id, slug, status, settings OR DELETE ON @extschema@.tenants
+        FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.tenant_changed();
+    CREATE OR REPLACE TRIGGER brainsait_tenant BEFORE INSERT ON @extschema@.order_items
+        FOR EACH ROW WHEN (NEW.tenant_id IS NULL) EXECUTE FUNCTION @extschema@.fill_tenant('orders', 'order_id');
+    CREATE OR REPLACE TRIGGER brainsait_tenant BEFORE INSERT ON @extschema@.webhook_deliveries
+        FOR EACH ROW WHEN (NEW.tenant_id IS NULL) EXECUTE FUNCTION @extschema@.fill_tenant('webhooks', 'webhook_id');
 END
 $body$;
 COMMENT ON FUNCTION attach_row_triggers() IS 'Internal to create_store(): puts the triggers that fill columns on their tables.';

@@ -3,7 +3,7 @@
 -- CASCADE, or they stop it: nothing else is ever adopted.
 
 CREATE FUNCTION store_shape(OUT table_name name, OUT kind "char", OUT columns text) RETURNS SETOF record
-    LANGUAGE sql IMMUTABLE SET search_path = @extschema@, pg_temp AS
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS
 $body$
 VALUES
     ('tenants'::name, 'r'::"char", 'id uuid, name character varying(255), slug character varying(100), domain character varying(255), status character varying(50), plan character varying(50), settings jsonb, created_at timestamp with time zone, updated_at timestamp with time zone'),
@@ -27,13 +27,13 @@ COMMENT ON FUNCTION store_shape() IS
 REVOKE ALL ON FUNCTION store_shape() FROM PUBLIC;
 
 CREATE FUNCTION store_strangers(OUT relation name, OUT reason text) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = @extschema@, pg_temp AS
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS
 $body$
 SELECT shape.table_name,
        CASE WHEN c.relowner <> 'brainsait_owner'::regrole THEN format('it belongs to %s, not to brainsait_owner', c.relowner::regrole)
             WHEN c.relkind <> shape.kind THEN 'it is of another kind'
             ELSE format('it has no column %s', missing.columns) END
-FROM store_shape() AS shape
+FROM @extschema@.store_shape() AS shape
 JOIN pg_class c ON c.relnamespace = '@extschema@'::regnamespace AND c.relname = shape.table_name
 CROSS JOIN LATERAL (
     SELECT string_agg(wanted, ', ') AS columns
@@ -49,14 +49,14 @@ COMMENT ON FUNCTION store_strangers() IS
 REVOKE ALL ON FUNCTION store_strangers() FROM PUBLIC;
 
 CREATE FUNCTION attach_store() RETURNS void
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 DECLARE
     relation record;
 BEGIN
     FOR relation IN
         SELECT c.oid::regclass AS name, c.relkind AS kind
-        FROM store_shape() AS shape
+        FROM @extschema@.store_shape() AS shape
         JOIN pg_class top ON top.relnamespace = '@extschema@'::regnamespace AND top.relname = shape.table_name
         CROSS JOIN LATERAL (SELECT top.oid UNION SELECT relid FROM pg_partition_tree(top.oid)) AS part (oid)
         JOIN pg_class c ON c.oid = part.oid
@@ -69,26 +69,27 @@ BEGIN
     FOR relation IN
         SELECT unnest(ARRAY['orders', 'order_items', 'payments', 'analytics_events', 'webhook_deliveries']) AS name
     LOOP
-        EXECUTE format('ALTER TABLE %I ALTER COLUMN id SET DEFAULT uuid_v7()', relation.name);
+        EXECUTE format('ALTER TABLE %1$s.%2$I ALTER COLUMN id SET DEFAULT %1$s.uuid_v7()', '@extschema@', relation.name);
     END LOOP;
     FOR relation IN
         SELECT unnest(ARRAY['users', 'products', 'orders', 'order_items', 'payments', 'analytics_events',
                             'integrations', 'webhooks', 'webhook_deliveries']) AS name
     LOOP
-        EXECUTE format('ALTER TABLE %I ALTER COLUMN tenant_id SET DEFAULT current_tenant()', relation.name);
+        EXECUTE format('ALTER TABLE %1$s.%2$I ALTER COLUMN tenant_id SET DEFAULT %1$s.current_tenant()',
+                       '@extschema@', relation.name);
     END LOOP;
 
-    PERFORM attach_row_triggers();
-    PERFORM attach_order_numbers();
-    PERFORM attach_revenue_rollup();
-    PERFORM isolate_table(('@extschema@.' || quote_ident(shape.table_name))::regclass,
+    PERFORM @extschema@.attach_row_triggers();
+    PERFORM @extschema@.attach_order_numbers();
+    PERFORM @extschema@.attach_revenue_rollup();
+    PERFORM @extschema@.isolate_table(('@extschema@.' || quote_ident(shape.table_name))::regclass,
                           CASE WHEN shape.table_name = 'tenants' THEN 'id'::name ELSE 'tenant_id' END)
-    FROM store_shape() AS shape
+    FROM @extschema@.store_shape() AS shape
     WHERE shape.kind <> 'S' AND shape.table_name <> 'order_number_key';
     -- The key that order codes are made with has no tenant, and no policy: it is nobody's to read.
     ALTER TABLE @extschema@.order_number_key ENABLE ROW LEVEL SECURITY;
     ALTER TABLE @extschema@.order_number_key FORCE ROW LEVEL SECURITY;
-    PERFORM grant_store_privileges();
+    PERFORM @extschema@.grant_store_privileges();
 END
 $body$;
 COMMENT ON FUNCTION attach_store() IS
@@ -96,24 +97,25 @@ COMMENT ON FUNCTION attach_store() IS
 REVOKE ALL ON FUNCTION attach_store() FROM PUBLIC;
 
 CREATE FUNCTION grant_store_privileges() RETURNS void
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE
-        ON tenants, users, products, orders, order_items, payments, analytics_events
+        ON @extschema@.tenants, @extschema@.users, @extschema@.products, @extschema@.orders, @extschema@.order_items,
+           @extschema@.payments, @extschema@.analytics_events
         TO brainsait_app, brainsait_operator;
 
     -- Secrets are written and never read back: SELECT names every column but them.
-    GRANT INSERT, UPDATE, DELETE ON integrations, webhooks TO brainsait_app, brainsait_operator;
+    GRANT INSERT, UPDATE, DELETE ON @extschema@.integrations, @extschema@.webhooks TO brainsait_app, brainsait_operator;
     GRANT SELECT (id, tenant_id, name, type, status, config, last_sync, created_at, updated_at)
-        ON integrations TO brainsait_app, brainsait_operator;
+        ON @extschema@.integrations TO brainsait_app, brainsait_operator;
     GRANT SELECT (id, tenant_id, url, events, status, description, created_at, updated_at)
-        ON webhooks TO brainsait_app, brainsait_operator;
+        ON @extschema@.webhooks TO brainsait_app, brainsait_operator;
 
     -- The store itself writes these. The document's retention command deletes deliveries as the application.
-    GRANT SELECT ON revenue_metrics, revenue_customers TO brainsait_app, brainsait_operator;
-    GRANT SELECT, DELETE ON webhook_deliveries TO brainsait_app;
-    GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_deliveries TO brainsait_operator;
+    GRANT SELECT ON @extschema@.revenue_metrics, @extschema@.revenue_customers TO brainsait_app, brainsait_operator;
+    GRANT SELECT, DELETE ON @extschema@.webhook_deliveries TO brainsait_app;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON @extschema@.webhook_deliveries TO brainsait_operator;
 END
 $body$;
 COMMENT ON FUNCTION grant_store_privileges() IS
@@ -121,10 +123,10 @@ COMMENT ON FUNCTION grant_store_privileges() IS
 REVOKE ALL ON FUNCTION grant_store_privileges() FROM PUBLIC;
 
 CREATE FUNCTION store_parts() RETURNS text
-    LANGUAGE sql STABLE SET search_path = @extschema@, pg_temp AS
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS
 $body$
 SELECT string_agg(format('%s %s', c.oid, t.tgname), ', ' ORDER BY c.oid, t.tgname)
-FROM store_shape() AS shape
+FROM @extschema@.store_shape() AS shape
 JOIN pg_class c ON c.relnamespace = '@extschema@'::regnamespace AND c.relname = shape.table_name
 LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname LIKE 'brainsait\_%'
 $body$;
@@ -133,13 +135,13 @@ COMMENT ON FUNCTION store_parts() IS
 REVOKE ALL ON FUNCTION store_parts() FROM PUBLIC;
 
 CREATE FUNCTION create_store() RETURNS void
-    LANGUAGE plpgsql SET search_path = @extschema@, pg_temp AS
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 DECLARE
     stranger record;
-    found_here text := store_parts();
+    found_here text := @extschema@.store_parts();
 BEGIN
-    FOR stranger IN SELECT * FROM store_strangers()
+    FOR stranger IN SELECT * FROM @extschema@.store_strangers()
     LOOP
         RAISE EXCEPTION 'relation "%" exists already in schema % and is not the store''s: %',
                         stranger.relation, '@extschema@', stranger.reason
@@ -147,15 +149,15 @@ BEGIN
                   HINT = 'Put the store into a schema of its own: CREATE EXTENSION brainsait SCHEMA other.';
     END LOOP;
 
-    PERFORM create_core_tables();
-    PERFORM create_order_number_tables();
-    PERFORM create_revenue_tables();
-    PERFORM create_event_tables();
-    PERFORM attach_store();
-    PERFORM ensure_partitions();
-    IF found_here IS DISTINCT FROM store_parts() THEN
+    PERFORM @extschema@.create_core_tables();
+    PERFORM @extschema@.create_order_number_tables();
+    PERFORM @extschema@.create_revenue_tables();
+    PERFORM @extschema@.create_event_tables();
+    PERFORM @extschema@.attach_store();
+    PERFORM @extschema@.ensure_partitions();
+    IF found_here IS DISTINCT FROM @extschema@.store_parts() THEN
         -- Nobody kept the rollup while tables or triggers were away.
-        PERFORM rebuild_revenue_metrics(id) FROM tenants;
+        PERFORM @extschema@.rebuild_revenue_metrics(id) FROM @extschema@.tenants;
     END IF;
 END
 $body$;

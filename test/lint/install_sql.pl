@@ -89,7 +89,7 @@ for my $file (@ARGV) {
         my $language = $text =~ /\bLANGUAGE '?(\w+)/i ? lc $1 : 'sql';
         next if $language eq 'c' || $language eq 'internal';
         push @problems, [ 'search_path', $file, $line, $name ]
-          unless $text =~ /\bSET search_path (?:=|TO) /i;
+          unless $text =~ /\bSET search_path = pg_catalog , pg_temp\b/;
     }
 }
 
@@ -102,5 +102,5 @@ sub report {
 
 report('replace', 'install SQL replaces nothing, but triggers in functions that attach them');
 report('skip', 'install SQL has no IF NOT EXISTS');
-report('search_path', "SQL and plpgsql functions set their search_path");
+report('search_path', "SQL and plpgsql functions set their search_path to pg_catalog, pg_temp");
 print $functions > 0 ? 'ok' : 'not ok', " - functions were found\n";
