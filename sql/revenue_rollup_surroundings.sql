@@ -66,7 +66,8 @@ TABLE unequal;
 SELECT date, paid, paid_orders FROM shown WHERE date BETWEEN '2026-07-01' AND '2026-07-03';
 DROP TRIGGER zz_always_paid ON orders;
 -- A first row of a new day brings an order of thanks, whose own row comes in a second round; and deferred triggers fire.
-CREATE FUNCTION thank() RETURNS trigger LANGUAGE plpgsql AS $$
+-- (Its function is a definer's: since PostgreSQL 18 a deferred trigger runs as the role whose write queued it, which is the owner here.)
+CREATE FUNCTION thank() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF NEW.currency = 'USD' AND NEW.date > '2026-08-01' THEN
         INSERT INTO shop.orders (tenant_id, number, total, currency, created_at) VALUES (NEW.tenant_id, 'thanks ' || NEW.date, 0.01, 'EUR', NEW.date);
