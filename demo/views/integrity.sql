@@ -7,8 +7,9 @@ SELECT format(E'\n  Loaded in %s s: %s orders a second, with their items, paymen
               to_char(:microseconds / 1e6, 'FM999990.0'), demo.whole(:orders * 1000000.0 / :microseconds));
 SELECT '  On disk: ' || string_agg(format('%s %s', name, pg_size_pretty(bytes)), ', ' ORDER BY bytes DESC)
 FROM (
-    SELECT name, (SELECT sum(pg_total_relation_size(part))
-                  FROM (SELECT relation::regclass AS part UNION SELECT relid FROM pg_partition_tree(relation::regclass)) AS parts) AS bytes
+    SELECT name, sum(pg_total_relation_size(part)) AS bytes
     FROM (VALUES ('orders', 'orders'), ('items', 'order_items'), ('payments', 'payments'), ('events', 'analytics_events'),
-                 ('users', 'users'), ('rollup', 'revenue_metrics')) AS part_of_store (name, relation)
+                 ('users', 'users'), ('rollup', 'revenue_metrics'), ('rollup', 'revenue_customers')) AS part_of_store (name, relation)
+    CROSS JOIN LATERAL (SELECT relation::regclass UNION SELECT relid FROM pg_partition_tree(relation::regclass)) AS parts (part)
+    GROUP BY name
 ) AS relation;
