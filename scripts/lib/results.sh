@@ -26,6 +26,8 @@ count_tests() {
     }
     # The summary of prove names a file that ended badly although none of its tests failed.
     /^[^ ].*\.pl +\(Wstat: .* Failed: 0\)/ { record("failed", $1 " ended badly"); next }
+    # A whole file that was skipped: prove says it in its own line when files run side by side.
+    /^[^ ].*\.pl \.+ skipped: / { file = $1 ": "; sub(/^.* \.+ skipped: /, ""); record_skip(file, $0); next }
     /^1\.\.0 # *[Ss][Kk][Ii][Pp]/ { record_skip(file, substr($0, 6)); next }
     /^(not )?ok +([0-9]|-)/ {
       name = $0
