@@ -237,11 +237,11 @@ PG_FUNCTION_INFO_V1(brainsait_order_number_is_valid);
 /// order_number_fill(): BEFORE INSERT on orders; makes a number where none is given.
 Datum brainsait_order_number_fill(PG_FUNCTION_ARGS) {
   using namespace brainsait;
-  TriggerData &data = pg::trigger_data(fcinfo, "order_number_fill");
-  if (!TRIGGER_FIRED_BEFORE(data.tg_event) || !TRIGGER_FIRED_FOR_ROW(data.tg_event) ||
-      !TRIGGER_FIRED_BY_INSERT(data.tg_event))
-    ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                    errmsg("order_number_fill() must be fired BEFORE INSERT FOR EACH ROW")));
+  TriggerData &data = pg::trigger_data(
+      fcinfo, "order_number_fill", "BEFORE INSERT FOR EACH ROW", [](TriggerEvent event) {
+        return TRIGGER_FIRED_BEFORE(event) && TRIGGER_FIRED_FOR_ROW(event) &&
+               TRIGGER_FIRED_BY_INSERT(event);
+      });
   const pg::Store store = pg::store_of_function(fcinfo->flinfo->fn_oid);
   return PointerGetDatum(fill_number(store, data.tg_relation, data.tg_trigtuple));
 }

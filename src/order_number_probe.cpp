@@ -20,17 +20,6 @@ void on_relation_change(Datum, Oid relation) {
     known_table.relation = InvalidOid;
 }
 
-int column_of_type(Relation relation, const char *name, Oid type) {
-  int number = pg::column_number(relation, name);
-  Oid found = TupleDescAttr(RelationGetDescr(relation), number - 1)->atttypid;
-  if (found != type)
-    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                    errmsg("column \"%s\" of relation \"%s\" is of type %s instead of %s", name,
-                           RelationGetRelationName(relation), format_type_be(found),
-                           format_type_be(type))));
-  return number;
-}
-
 /// Whether `index` alone makes column `number` unique at every moment.
 bool is_unique_over(Relation index, int number) {
   const FormData_pg_index &form = *index->rd_index;
@@ -65,9 +54,9 @@ const OrdersTable &orders_table(const pg::Store &store, Relation orders) {
                     errmsg("relation \"%s\" is no table of the store's",
                            RelationGetRelationName(orders))));
   OrdersTable table;
-  table.tenant_id = column_of_type(orders, "tenant_id", UUIDOID);
-  table.number = column_of_type(orders, "number", VARCHAROID);
-  table.created_at = column_of_type(orders, "created_at", TIMESTAMPTZOID);
+  table.tenant_id = pg::column_of_type(orders, "tenant_id", UUIDOID);
+  table.number = pg::column_of_type(orders, "number", VARCHAROID);
+  table.created_at = pg::column_of_type(orders, "created_at", TIMESTAMPTZOID);
   find_number_index(table, orders);
   table.relation = RelationGetRelid(orders);
   known_table = table;

@@ -197,10 +197,14 @@ core::RevenueBucket revenue_bucket(const pg::Store &store, const pg_uuid_t &tena
 
 OrderRow read_order(const pg::Store &store, Relation orders, TupleTableSlot *slot) {
   const OrderColumns columns = columns_of_orders(orders);
-  bool is_null;
+  bool is_null, no_id, no_tenant;
   OrderRow order = {};
-  pg_uuid_t id = *DatumGetUUIDP(slot_getattr(slot, columns.id.number, &is_null));
-  pg_uuid_t tenant = *DatumGetUUIDP(slot_getattr(slot, columns.tenant_id.number, &is_null));
+  Datum id_value = slot_getattr(slot, columns.id.number, &no_id);
+  Datum tenant_value = slot_getattr(slot, columns.tenant_id.number, &no_tenant);
+  if (no_id || no_tenant) // the application dropped NOT NULL: nobody's order, so in no bucket
+    return order;
+  pg_uuid_t id = *DatumGetUUIDP(id_value);
+  pg_uuid_t tenant = *DatumGetUUIDP(tenant_value);
   order.id = to_core(id);
   order.tenant = to_core(tenant);
   TimestampTz created_at =
@@ -227,13 +231,14 @@ OrderRow read_order(const pg::Store &store, Relation orders, TupleTableSlot *slo
 PaymentRow read_payment(Relation payments, TupleTableSlot *slot) {
   const PaymentColumns columns = columns_of_payments(payments);
   PaymentRow payment = {};
-  bool is_null;
+  bool is_null, no_tenant;
   Datum order = slot_getattr(slot, columns.order_id.number, &is_null);
-  payment.has_order = !is_null;
-  if (is_null)
+  Datum tenant = slot_getattr(slot, columns.tenant_id.number, &no_tenant);
+  payment.has_order = !is_null && !no_tenant; // without a tenant it references no order
+  if (!payment.has_order)
     return payment;
   payment.order = to_core(*DatumGetUUIDP(order));
-  payment.tenant = to_core(*DatumGetUUIDP(slot_getattr(slot, columns.tenant_id.number, &is_null)));
+  payment.tenant = to_core(*DatumGetUUIDP(tenant));
   Datum refunded = slot_getattr(slot, columns.refunded_amount.number, &is_null);
   payment.refunded = is_null ? 0 : hundredths(refunded);
   return payment;

@@ -82,7 +82,7 @@ void payment_updated(const pg::Store &store, const PaymentRow &before, const Pay
 /// The time zone's name in a row of tenants, as tenant_settings() understands it.
 const char *time_zone_name(Relation tenants, HeapTuple row) {
   bool is_null;
-  Datum settings = heap_getattr(row, pg::column_number(tenants, "settings"),
+  Datum settings = heap_getattr(row, pg::column_of_type(tenants, "settings", JSONBOID),
                                 RelationGetDescr(tenants), &is_null);
   if (is_null)
     return "UTC";
@@ -94,15 +94,18 @@ const char *time_zone_name(Relation tenants, HeapTuple row) {
   return call->isnull ? "UTC" : TextDatumGetCString(zone);
 }
 
-core::Uuid tenant_id(Relation tenants, HeapTuple row) {
-  bool is_null;
-  return to_core(*DatumGetUUIDP(
-      heap_getattr(row, pg::column_number(tenants, "id"), RelationGetDescr(tenants), &is_null)));
+core::Uuid tenant_id(Relation tenants, HeapTuple row, bool &is_null) {
+  Datum id = heap_getattr(row, pg::column_of_type(tenants, "id", UUIDOID),
+                          RelationGetDescr(tenants), &is_null);
+  return is_null ? core::Uuid{} : to_core(*DatumGetUUIDP(id));
 }
 
 void tenant_changed(const pg::Store &store, const TriggerData &data) {
   Relation tenants = data.tg_relation;
-  core::Uuid tenant = tenant_id(tenants, data.tg_trigtuple);
+  bool is_null;
+  core::Uuid tenant = tenant_id(tenants, data.tg_trigtuple, is_null);
+  if (is_null)
+    return;
   if (TRIGGER_FIRED_BY_DELETE(data.tg_event)) {
     change_revenue(store, [&](core::RevenueChanges &changes) { changes.delete_tenant(tenant); });
     return;
@@ -136,7 +139,11 @@ PG_FUNCTION_INFO_V1(brainsait_revenue_payments_truncated);
 /// revenue_order_changed(): AFTER INSERT, UPDATE, DELETE on orders, for each row.
 Datum brainsait_revenue_order_changed(PG_FUNCTION_ARGS) {
   using namespace brainsait;
-  TriggerData &data = pg::trigger_data(fcinfo, "revenue_order_changed");
+  TriggerData &data =
+      pg::trigger_data(fcinfo, "revenue_order_changed",
+                       "AFTER INSERT OR UPDATE OR DELETE FOR EACH ROW", [](TriggerEvent event) {
+                         return TRIGGER_FIRED_AFTER(event) && TRIGGER_FIRED_FOR_ROW(event);
+                       });
   const pg::Store store = store_of(fcinfo); // a copy: reading a tenant may replace the cached one
   OrderRow row = read_order(store, data.tg_relation, data.tg_trigslot);
   if (TRIGGER_FIRED_BY_INSERT(data.tg_event))
@@ -153,7 +160,12 @@ Datum brainsait_revenue_order_changed(PG_FUNCTION_ARGS) {
 /// is being deleted (see order_deleted). Changes nothing in the row.
 Datum brainsait_revenue_payment_leaves(PG_FUNCTION_ARGS) {
   using namespace brainsait;
-  TriggerData &data = pg::trigger_data(fcinfo, "revenue_payment_leaves");
+  TriggerData &data =
+      pg::trigger_data(fcinfo, "revenue_payment_leaves", "BEFORE UPDATE OR DELETE FOR EACH ROW",
+                       [](TriggerEvent event) {
+                         return TRIGGER_FIRED_BEFORE(event) && TRIGGER_FIRED_FOR_ROW(event) &&
+                                !TRIGGER_FIRED_BY_INSERT(event);
+                       });
   bool deleted = TRIGGER_FIRED_BY_DELETE(data.tg_event);
   PaymentRow before = read_payment(data.tg_relation, data.tg_trigslot);
   if (before.has_order && before.refunded != 0) {
@@ -169,7 +181,11 @@ Datum brainsait_revenue_payment_leaves(PG_FUNCTION_ARGS) {
 /// revenue_payment_changed(): AFTER INSERT, UPDATE, DELETE on payments, for each row.
 Datum brainsait_revenue_payment_changed(PG_FUNCTION_ARGS) {
   using namespace brainsait;
-  TriggerData &data = pg::trigger_data(fcinfo, "revenue_payment_changed");
+  TriggerData &data =
+      pg::trigger_data(fcinfo, "revenue_payment_changed",
+                       "AFTER INSERT OR UPDATE OR DELETE FOR EACH ROW", [](TriggerEvent event) {
+                         return TRIGGER_FIRED_AFTER(event) && TRIGGER_FIRED_FOR_ROW(event);
+                       });
   const pg::Store store = store_of(fcinfo);
   PaymentRow row = read_payment(data.tg_relation, data.tg_trigslot);
   if (TRIGGER_FIRED_BY_INSERT(data.tg_event))
@@ -186,7 +202,12 @@ Datum brainsait_revenue_payment_changed(PG_FUNCTION_ARGS) {
 /// deleted tenant is dropped there (its rows went by foreign key).
 Datum brainsait_revenue_tenant_changed(PG_FUNCTION_ARGS) {
   using namespace brainsait;
-  TriggerData &data = pg::trigger_data(fcinfo, "revenue_tenant_changed");
+  TriggerData &data =
+      pg::trigger_data(fcinfo, "revenue_tenant_changed", "AFTER UPDATE OR DELETE FOR EACH ROW",
+                       [](TriggerEvent event) {
+                         return TRIGGER_FIRED_AFTER(event) && TRIGGER_FIRED_FOR_ROW(event) &&
+                                !TRIGGER_FIRED_BY_INSERT(event);
+                       });
   tenant_changed(store_of(fcinfo), data);
   return PointerGetDatum(nullptr);
 }
@@ -195,7 +216,10 @@ Datum brainsait_revenue_tenant_changed(PG_FUNCTION_ARGS) {
 /// transaction.
 Datum brainsait_revenue_orders_truncated(PG_FUNCTION_ARGS) {
   using namespace brainsait;
-  pg::trigger_data(fcinfo, "revenue_orders_truncated");
+  (void)pg::trigger_data(fcinfo, "revenue_orders_truncated", "AFTER TRUNCATE",
+                         [](TriggerEvent event) {
+                           return TRIGGER_FIRED_AFTER(event) && TRIGGER_FIRED_BY_TRUNCATE(event);
+                         });
   change_revenue(store_of(fcinfo), [](core::RevenueChanges &changes) { changes.clear_all(); });
   return PointerGetDatum(nullptr);
 }
@@ -204,7 +228,10 @@ Datum brainsait_revenue_orders_truncated(PG_FUNCTION_ARGS) {
 /// the transaction.
 Datum brainsait_revenue_payments_truncated(PG_FUNCTION_ARGS) {
   using namespace brainsait;
-  pg::trigger_data(fcinfo, "revenue_payments_truncated");
+  (void)pg::trigger_data(fcinfo, "revenue_payments_truncated", "AFTER TRUNCATE",
+                         [](TriggerEvent event) {
+                           return TRIGGER_FIRED_AFTER(event) && TRIGGER_FIRED_BY_TRUNCATE(event);
+                         });
   change_revenue(store_of(fcinfo), [](core::RevenueChanges &changes) { changes.clear_refunds(); });
   return PointerGetDatum(nullptr);
 }

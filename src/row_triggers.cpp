@@ -48,8 +48,12 @@ PG_FUNCTION_INFO_V1(brainsait_fill_tenant);
 /// touch_updated_at(): BEFORE UPDATE, sets updated_at to the transaction's time.
 Datum brainsait_touch_updated_at(PG_FUNCTION_ARGS) {
   using namespace brainsait;
-  TriggerData &data = pg::trigger_data(fcinfo, "touch_updated_at");
-  int number = pg::column_number(data.tg_relation, "updated_at");
+  TriggerData &data = pg::trigger_data(
+      fcinfo, "touch_updated_at", "BEFORE UPDATE FOR EACH ROW", [](TriggerEvent event) {
+        return TRIGGER_FIRED_BEFORE(event) && TRIGGER_FIRED_FOR_ROW(event) &&
+               TRIGGER_FIRED_BY_UPDATE(event);
+      });
+  int number = pg::column_of_type(data.tg_relation, "updated_at", TIMESTAMPTZOID);
   return PointerGetDatum(
       pg::with_column(data.tg_newtuple, data.tg_relation, number,
                       TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())));
@@ -59,11 +63,15 @@ Datum brainsait_touch_updated_at(PG_FUNCTION_ARGS) {
 /// context, else from the parent row.
 Datum brainsait_fill_tenant(PG_FUNCTION_ARGS) {
   using namespace brainsait;
-  TriggerData &data = pg::trigger_data(fcinfo, "fill_tenant");
+  TriggerData &data =
+      pg::trigger_data(fcinfo, "fill_tenant", "BEFORE INSERT FOR EACH ROW", [](TriggerEvent event) {
+        return TRIGGER_FIRED_BEFORE(event) && TRIGGER_FIRED_FOR_ROW(event) &&
+               TRIGGER_FIRED_BY_INSERT(event);
+      });
   Relation relation = data.tg_relation;
   HeapTuple row = data.tg_trigtuple;
   pg::StoreQuery &query = query_for_parent(*data.tg_trigger);
-  int tenant_number = pg::column_number(relation, "tenant_id");
+  int tenant_number = pg::column_of_type(relation, "tenant_id", UUIDOID);
   bool is_null;
   (void)heap_getattr(row, tenant_number, RelationGetDescr(relation), &is_null);
   if (!is_null)
@@ -72,7 +80,7 @@ Datum brainsait_fill_tenant(PG_FUNCTION_ARGS) {
   if (const pg_uuid_t *tenant = current_tenant())
     return PointerGetDatum(pg::with_column(row, relation, tenant_number, UUIDPGetDatum(tenant)));
 
-  int parent_number = pg::column_number(relation, data.tg_trigger->tgargs[1]);
+  int parent_number = pg::column_of_type(relation, data.tg_trigger->tgargs[1], UUIDOID);
   Datum parent = heap_getattr(row, parent_number, RelationGetDescr(relation), &is_null);
   pg_uuid_t tenant;
   const pg::Store &store = pg::store_of_function(fcinfo->flinfo->fn_oid);

@@ -49,15 +49,16 @@ void require_order_number_settings(const char *format, const char *reset, std::s
 void validate_settings(Relation tenants, HeapTuple row) {
   TupleDesc columns = RelationGetDescr(tenants);
   bool is_null;
-  Datum value = heap_getattr(row, pg::column_number(tenants, "settings"), columns, &is_null);
+  Datum value =
+      heap_getattr(row, pg::column_of_type(tenants, "settings", JSONBOID), columns, &is_null);
   if (is_null)
     return;
   Jsonb *settings = DatumGetJsonbP(value);
   if (!JB_ROOT_IS_OBJECT(settings))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("a tenant's settings must be a JSON object")));
-  value = heap_getattr(row, pg::column_number(tenants, "slug"), columns, &is_null);
-  std::size_t slug_length = is_null ? 1 : VARSIZE_ANY_EXHDR(DatumGetVarCharPP(value));
+  const char *slug = SPI_getvalue(row, columns, pg::column_number(tenants, "slug"));
+  std::size_t slug_length = slug == nullptr ? 1 : std::strlen(slug);
   require_time_zone(text_setting(settings, "timezone"));
   require_order_number_settings(text_setting(settings, "order_number_format"),
                                 text_setting(settings, "order_number_reset"), slug_length);
@@ -99,23 +100,26 @@ PG_FUNCTION_INFO_V1(brainsait_tenant_changed);
 /// the store could not work with later.
 Datum brainsait_validate_tenant_settings(PG_FUNCTION_ARGS) {
   using namespace brainsait;
-  TriggerData &data = pg::trigger_data(fcinfo, "validate_tenant_settings");
-  if (!TRIGGER_FIRED_FOR_ROW(data.tg_event) || !TRIGGER_FIRED_BEFORE(data.tg_event) ||
-      TRIGGER_FIRED_BY_DELETE(data.tg_event))
-    ereport(
-        ERROR,
-        (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-         errmsg("validate_tenant_settings() must be fired BEFORE INSERT OR UPDATE FOR EACH ROW")));
+  TriggerData &data =
+      pg::trigger_data(fcinfo, "validate_tenant_settings", "BEFORE INSERT OR UPDATE FOR EACH ROW",
+                       [](TriggerEvent event) {
+                         return TRIGGER_FIRED_BEFORE(event) && TRIGGER_FIRED_FOR_ROW(event) &&
+                                !TRIGGER_FIRED_BY_DELETE(event);
+                       });
   HeapTuple row = TRIGGER_FIRED_BY_UPDATE(data.tg_event) ? data.tg_newtuple : data.tg_trigtuple;
   validate_settings(data.tg_relation, row);
   return PointerGetDatum(row);
 }
 
-/// tenant_changed(): AFTER any change of the table it stands on; sessions that keep something of
-/// the table's rows hear of it through the relation cache, when the transaction commits.
+/// tenant_changed(): AFTER any change of the table it stands on, or FOR EACH STATEMENT; sessions
+/// that keep something of the table's rows hear of it through the relation cache, when the
+/// transaction commits.
 Datum brainsait_tenant_changed(PG_FUNCTION_ARGS) {
   using namespace brainsait;
-  TriggerData &data = pg::trigger_data(fcinfo, "tenant_changed");
+  TriggerData &data = pg::trigger_data(
+      fcinfo, "tenant_changed", "AFTER a change, or FOR EACH STATEMENT", [](TriggerEvent event) {
+        return TRIGGER_FIRED_AFTER(event) || TRIGGER_FIRED_FOR_STATEMENT(event);
+      });
   if (!keeps_named_columns(data))
     CacheInvalidateRelcacheByRelid(RelationGetRelid(data.tg_relation));
   return PointerGetDatum(nullptr);

@@ -4,13 +4,21 @@
 
 namespace brainsait::pg {
 
-/// The trigger data of a row or statement trigger call; raises 39P01 where `fcinfo` is no trigger
-/// call, since anybody may try SELECT on a trigger function.
-inline TriggerData &trigger_data(FunctionCallInfo fcinfo, const char *function) {
+/// The trigger data of a call. Raises 39P01 where `fcinfo` is no trigger call, or where
+/// `fits(TriggerEvent)` says that the trigger fires at a time, for an event or at a level that the
+/// function is not made for: what a TriggerData holds depends on all three, and owners of tables
+/// put triggers where they like. `when` words what fits, as in CREATE TRIGGER.
+template <typename Fits>
+TriggerData &trigger_data(FunctionCallInfo fcinfo, const char *function, const char *when,
+                          Fits fits) {
   if (!CALLED_AS_TRIGGER(fcinfo))
     ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                     errmsg("%s() must be called as a trigger", function)));
-  return *reinterpret_cast<TriggerData *>(fcinfo->context);
+  auto &data = *reinterpret_cast<TriggerData *>(fcinfo->context);
+  if (!fits(data.tg_event))
+    ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                    errmsg("%s() must be fired %s", function, when)));
+  return data;
 }
 
 /// The number of the column of that name; raises 42703 where the relation has none.
@@ -20,6 +28,19 @@ inline int column_number(Relation relation, const char *name) {
     ereport(ERROR,
             (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("relation \"%s\" has no column \"%s\"",
                                                        RelationGetRelationName(relation), name)));
+  return number;
+}
+
+/// The number of the column of that name and type; raises 42703 where the relation has none, 42804
+/// where it has another type.
+inline int column_of_type(Relation relation, const char *name, Oid type) {
+  int number = column_number(relation, name);
+  Oid found = TupleDescAttr(RelationGetDescr(relation), number - 1)->atttypid;
+  if (found != type)
+    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                    errmsg("column \"%s\" of relation \"%s\" is of type %s instead of %s", name,
+                           RelationGetRelationName(relation), format_type_be(found),
+                           format_type_be(type))));
   return number;
 }
 
