@@ -176,6 +176,16 @@ RESET ROLE;
 SELECT slug, last_value FROM order_number_counters JOIN tenants ON id = tenant_id ORDER BY slug;
 SELECT last_value = :before AND is_called = :'called_before' AS "no code was drawn" FROM order_code_sequence;
 
+-- A tenant that its own transaction deletes has no numbers, and its settings are gone.
+SET ROLE regress_numbers_app;
+BEGIN;
+SELECT set_tenant('cccccccc-0000-4000-8000-000000000000') \g /dev/null
+DELETE FROM tenants;
+SELECT order_number_is_valid('ORD-20260309-ABCDEF'), order_number_is_valid('DEFAULT-1', '{TENANT}-{SEQ}');
+SELECT next_order_number();
+ROLLBACK;
+RESET ROLE;
+
 -- A key that is missing or cut short.
 ALTER TABLE order_number_key DROP CONSTRAINT order_number_key_key_check;
 BEGIN;

@@ -164,6 +164,15 @@ bool will_be_refused(Relation orders, const pg_uuid_t &tenant) {
   return false;
 }
 
+/// A tenant may be gone although the transaction is its own: that very transaction deleted it.
+void require_tenant(const pg::Store &store, const pg_uuid_t &tenant) {
+  if (!tenant_settings(store, tenant).exists)
+    ereport(ERROR,
+            (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+             errmsg("tenant %s does not exist",
+                    DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&tenant))))));
+}
+
 Datum text_of_number(const core::OrderNumber &number) {
   return PointerGetDatum(cstring_to_text_with_len(number.characters.data(), number.length));
 }
@@ -188,10 +197,7 @@ HeapTuple fill_number(const pg::Store &store, Relation orders, HeapTuple row) {
   // The wall is checked before NOT NULL, so what it lets through by mistake still does not get in.
   if (will_be_refused(orders, tenant))
     return without_number(row, orders, table.number);
-  if (!tenant_settings(store, tenant).exists)
-    ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-                    errmsg("tenant %s does not exist",
-                           DatumGetCString(DirectFunctionCall1(uuid_out, tenant_value)))));
+  require_tenant(store, tenant);
   Datum created_at = heap_getattr(row, table.created_at, columns, &is_null);
   TimestampTz time =
       is_null ? GetCurrentTransactionStartTimestamp() : DatumGetTimestampTz(created_at);
@@ -204,6 +210,7 @@ core::OrderNumber next_number(const pg::Store &store) {
   if (tenant == nullptr)
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no tenant is set"),
                     errhint("Call set_tenant() first.")));
+  require_tenant(store, *tenant);
   Oid relation = get_relname_relid("orders", store.schema);
   if (!OidIsValid(relation))
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
@@ -247,7 +254,7 @@ Datum brainsait_order_number_fill(PG_FUNCTION_ARGS) {
 }
 
 /// next_order_number(): a number of the current tenant's, for an order that is still to be written.
-/// Errors: 55000 no tenant is set; those of the trigger.
+/// Errors: 55000 no tenant is set; 23503 this transaction deleted it; those of the trigger.
 Datum brainsait_next_order_number(PG_FUNCTION_ARGS) {
   using namespace brainsait;
   PreventCommandIfReadOnly("next_order_number()");
@@ -270,7 +277,8 @@ Datum brainsait_order_number_is_valid(PG_FUNCTION_ARGS) {
   if (tenant != nullptr) {
     const pg::Store store = pg::store_of_function(fcinfo->flinfo->fn_oid);
     const TenantSettings &settings = tenant_settings(store, *tenant);
-    slug = pstrdup(settings.slug);
+    if (settings.exists) // not where this transaction deleted it
+      slug = pstrdup(settings.slug);
     if (format == nullptr)
       format = pstrdup(order_number_format_text(settings.order_number_format));
   } else if (format == nullptr) {
