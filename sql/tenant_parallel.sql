@@ -86,6 +86,19 @@ BEGIN;
 SELECT outcome('SELECT count(claims_safe(tenant_id)) FROM shop.users WHERE tenant_id = ''bbbbbbbb-0000-4000-8000-000000000000''');
 SELECT current_tenant() IS NULL AS unset;
 ROLLBACK;
+-- A function that looks the tenant's settings up, which a worker has not read before and the leader forgets.
+SET SESSION AUTHORIZATION regress_shop_app;
+\set formats 'SELECT count(*) AS users, count(*) FILTER (WHERE shop.order_number_is_valid(upper(split_part(email, \'@\', 1)), \'{TENANT}{SEQ}\')) AS named_like_the_tenant, count(*) FILTER (WHERE shop.order_number_is_valid(email)) AS default_format FROM shop.users;'
+BEGIN;
+SELECT set_tenant(:acme) \g /dev/null
+UPDATE tenants SET slug = 'n', settings = '{"order_number_format": "n{CODE:3}"}';
+INSERT INTO users (tenant_id, email) VALUES (:acme, 'n7@example.org');
+SELECT workers('SELECT count(shop.order_number_is_valid(email)) FROM shop.users') AS in_workers;
+:formats
+SELECT parallel(false) \g /dev/null
+:formats
+ROLLBACK;
+RESET SESSION AUTHORIZATION;
 SELECT parallel(false) \g /dev/null
 DELETE FROM users WHERE email LIKE '%@example.org';
 DELETE FROM analytics_events WHERE event_type = 'bulk';

@@ -65,8 +65,11 @@ void StoreQuery::prepare(const Store &store) {
 int StoreQuery::run(const Store &store, Datum *arguments, const char *nulls, long limit) {
   if (plan_ == nullptr || schema_ != store.schema || generation_ != schema_generation())
     prepare(store);
+  // Parallel queries bar GetLatestSnapshot(), which moves a snapshot that their workers share. One
+  // for reading catalogs is as new, since it is taken anew for a table that is no catalog.
+  Snapshot latest = IsInParallelMode() ? GetCatalogSnapshot(store.tenants) : GetLatestSnapshot();
   // The snapshot is pushed only to keep it registered while SPI takes its own copy.
-  PushActiveSnapshot(GetLatestSnapshot());
+  PushActiveSnapshot(latest);
   int code = SPI_execute_snapshot(plan_, arguments, nulls, GetActiveSnapshot(), InvalidSnapshot,
                                   false, true, limit);
   PopActiveSnapshot();
