@@ -22,6 +22,7 @@ BEGIN
         CREATE INDEX idx_analytics_event_type ON @extschema@.analytics_events (event_type);
         CREATE INDEX idx_analytics_user_id ON @extschema@.analytics_events (user_id);
         CREATE TABLE @extschema@.analytics_events_default PARTITION OF @extschema@.analytics_events DEFAULT;
+        COMMENT ON TABLE @extschema@.analytics_events_default IS 'Rows of analytics_events of months without a partition.';
         COMMENT ON TABLE @extschema@.analytics_events IS 'What visitors did, partitioned by month (UTC).';
     END IF;
 
@@ -86,6 +87,7 @@ BEGIN
         CREATE INDEX idx_webhook_deliveries_event_type ON @extschema@.webhook_deliveries (event_type);
         CREATE INDEX idx_webhook_deliveries_created_at ON @extschema@.webhook_deliveries (created_at);
         CREATE TABLE @extschema@.webhook_deliveries_default PARTITION OF @extschema@.webhook_deliveries DEFAULT;
+        COMMENT ON TABLE @extschema@.webhook_deliveries_default IS 'Rows of webhook_deliveries of months without a partition.';
         COMMENT ON TABLE @extschema@.webhook_deliveries IS 'The outbox of webhooks, partitioned by month (UTC).';
     END IF;
 END

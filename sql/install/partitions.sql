@@ -35,6 +35,8 @@ BEGIN
     PERFORM @extschema@.isolate_table(partition::regclass);
     EXECUTE format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)',
                    parent, partition, lower_bound, upper_bound);
+    EXECUTE format('COMMENT ON TABLE %s IS %L', partition,
+                   format('Rows of %s of %s (UTC).', parent_name, to_char(month, 'YYYY-MM')));
     RETURN true;
 END
 $body$;
