@@ -11,7 +11,11 @@ pg_tm local_time(TimestampTz time, pg_tz *zone) {
   pg_tm parts;
   int offset;
   fsec_t microseconds;
-  if (timestamp2tm(time, &offset, &parts, &microseconds, nullptr, zone) != 0)
+  Timestamp local;
+  // At the ends of its range a time can exist while the zone's clock shows none that does: AT TIME
+  // ZONE raises there, too.
+  if (timestamp2tm(time, &offset, &parts, &microseconds, nullptr, zone) != 0 ||
+      tm2timestamp(&parts, microseconds, nullptr, &local) != 0)
     ereport(ERROR,
             (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
   return parts;

@@ -15,7 +15,7 @@ namespace brainsait::pg {
 pg_tz *named_time_zone(const char *name);
 
 /// The calendar day on which `time` falls in `zone`: what (time AT TIME ZONE zone)::date gives,
-/// infinities included.
+/// infinities included. Raises 22008 where the zone's clock leaves the range of timestamps.
 DateADT local_date(TimestampTz time, pg_tz *zone);
 
 /// The local year, month, day and day of the year of a finite `time`. Raises 22008 where the year
