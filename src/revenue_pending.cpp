@@ -13,13 +13,20 @@ namespace {
 // In TopTransactionContext's care: it goes with the transaction, and so must this pointer.
 RevenueTransaction *current = nullptr;
 
+/// A transaction may drop the store after it wrote to it; then there is nothing left to keep.
+bool store_is_gone(Oid schema) {
+  return !OidIsValid(get_relname_relid("tenants", schema)) ||
+         !OidIsValid(get_relname_relid("orders", schema));
+}
+
 void on_transaction_event(XactEvent event, void *) {
   if (current == nullptr)
     return;
   switch (event) {
   case XACT_EVENT_PRE_COMMIT:
   case XACT_EVENT_PRE_PREPARE:
-    flush_revenue(*current);
+    if (!current->pending->empty() && !store_is_gone(current->schema))
+      flush_revenue(*current);
     break;
   case XACT_EVENT_COMMIT:
   case XACT_EVENT_ABORT:
