@@ -3,6 +3,11 @@
 -- These definitions use nothing but PostgreSQL's own functions: what comes from the extension (defaults,
 -- triggers, policies) is attached afterwards by attach_store(), so DROP EXTENSION ... CASCADE leaves
 -- whole tables behind. One physical index serves each purpose, and every documented name exists.
+--
+-- The order of indexes matters. In a table that is empty or never analysed every index scan is thought to
+-- find one row; the planner then takes the newest index that fits, and cached plans, like those of
+-- foreign-key checks, keep it while the table grows. So indexes that lead to all of a tenant's rows are
+-- made first, and those that lead to one row, by which references are checked, last.
 
 CREATE FUNCTION create_core_tables() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
@@ -68,7 +73,6 @@ BEGIN
             metadata jsonb DEFAULT '{}',
             created_at timestamptz DEFAULT now(),
             updated_at timestamptz DEFAULT now(),
-            CONSTRAINT idx_products_tenant_id UNIQUE (tenant_id, id),
             CONSTRAINT products_price_not_negative CHECK (price >= 0),
             CONSTRAINT products_currency_shape CHECK (currency ~ '^[A-Z]{3}$'),
             CONSTRAINT products_status_not_empty CHECK (status <> '')
@@ -83,6 +87,7 @@ BEGIN
             to_tsvector('pg_catalog.english', coalesce(name ->> 'en', '') || ' ' || coalesce(description ->> 'en', ''))
             || to_tsvector('pg_catalog.arabic', coalesce(name ->> 'ar', '') || ' ' || coalesce(description ->> 'ar', ''))));
         CREATE INDEX idx_products_tenant_category_status ON @extschema@.products (tenant_id, category, status);
+        ALTER TABLE @extschema@.products ADD CONSTRAINT idx_products_tenant_id UNIQUE (tenant_id, id);
         COMMENT ON TABLE @extschema@.products IS 'The catalogue. name and description hold one text per language: {"en": ..., "ar": ...}.';
     END IF;
 
@@ -104,7 +109,6 @@ BEGIN
             metadata jsonb DEFAULT '{}',
             created_at timestamptz DEFAULT now(),
             updated_at timestamptz DEFAULT now(),
-            CONSTRAINT idx_orders_tenant_id UNIQUE (tenant_id, id),
             CONSTRAINT orders_user_id_fkey FOREIGN KEY (tenant_id, user_id)
                 REFERENCES @extschema@.users (tenant_id, id) ON DELETE SET NULL (user_id),
             CONSTRAINT orders_total_not_negative CHECK (total >= 0),
@@ -112,7 +116,6 @@ BEGIN
             CONSTRAINT orders_status_not_empty CHECK (status <> ''),
             CONSTRAINT orders_payment_status_not_empty CHECK (payment_status <> '')
         );
-        CREATE INDEX idx_orders_user_id ON @extschema@.orders (user_id);
         CREATE INDEX idx_orders_status ON @extschema@.orders (status);
         CREATE INDEX idx_orders_payment_status ON @extschema@.orders (payment_status);
         CREATE INDEX idx_orders_created_at ON @extschema@.orders (created_at);
@@ -121,6 +124,8 @@ BEGIN
         CREATE INDEX idx_orders_active ON @extschema@.orders (tenant_id, created_at)
             WHERE status::text = ANY (ARRAY['pending', 'processing', 'shipped']);
         CREATE INDEX idx_orders_metadata_gin ON @extschema@.orders USING gin (metadata);
+        ALTER TABLE @extschema@.orders ADD CONSTRAINT idx_orders_tenant_id UNIQUE (tenant_id, id);
+        CREATE INDEX idx_orders_user_id ON @extschema@.orders (user_id);
         COMMENT ON TABLE @extschema@.orders IS 'Orders. number is filled by a trigger where it is left out.';
     END IF;
 
@@ -150,7 +155,7 @@ BEGIN
 
     IF to_regclass('@extschema@.payments') IS NULL THEN
         CREATE TABLE @extschema@.payments (
-            id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            id uuid DEFAULT gen_random_uuid(),
             tenant_id uuid NOT NULL REFERENCES @extschema@.tenants (id) ON DELETE CASCADE,
             order_id uuid,
             payment_intent_id varchar(255) UNIQUE,
@@ -175,11 +180,12 @@ BEGIN
             CONSTRAINT payments_status_not_empty CHECK (status <> '')
         );
         CREATE INDEX idx_payments_tenant_id ON @extschema@.payments (tenant_id);
-        CREATE INDEX idx_payments_order_id ON @extschema@.payments (order_id);
         CREATE INDEX idx_payments_status ON @extschema@.payments (status);
         CREATE INDEX idx_payments_provider ON @extschema@.payments (provider);
         CREATE INDEX idx_payments_created_at ON @extschema@.payments (created_at);
         CREATE INDEX idx_payments_tenant_status_created ON @extschema@.payments (tenant_id, status, created_at);
+        CREATE INDEX idx_payments_order_id ON @extschema@.payments (order_id);
+        ALTER TABLE @extschema@.payments ADD PRIMARY KEY (id);
         COMMENT ON TABLE @extschema@.payments IS 'Payments and their refunds.';
     END IF;
 END
