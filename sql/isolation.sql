@@ -141,7 +141,8 @@ SELECT (SELECT count(*) FROM order_items) AS items, (SELECT count(*) FROM paymen
        (SELECT count(*) FROM order_items WHERE product_id IS NULL) AS without_product;
 DELETE FROM tenants;
 SELECT w.relation, o.result FROM outcomes('SELECT FROM %s') o JOIN walled w USING (relation)
-WHERE NOT w.is_partition AND o.result <> '0' AND w.relation <> 'order_number_counters';
+WHERE NOT w.is_partition AND o.result <> '0'
+    AND w.relation NOT IN ('order_number_counters', 'revenue_customers'); -- these customers go at the transaction's end
 RESET SESSION AUTHORIZATION;
 SELECT count(*) FROM orders WHERE user_id IS NOT NULL;
 ROLLBACK;

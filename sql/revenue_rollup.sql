@@ -283,6 +283,17 @@ SELECT rebuild_revenue_metrics(:greenwich, '2026-02-02', '2026-02-01');
 SELECT revenue_order_changed();
 \set VERBOSITY terse
 
+-- A tenant that goes while the extension is away.
+INSERT INTO tenants (id, name, slug) VALUES (id('away'), 'Away', 'away'), (id('home'), 'Home', 'home');
+SELECT place('away', id('away'), 1, '2026-10-03 12:00+00'), place('home', id('home'), 1, '2026-10-03 12:00+00') \g /dev/null
+DROP EXTENSION brainsait CASCADE;
+DELETE FROM tenants WHERE slug = 'away';
+SELECT c.date, c.order_count FROM revenue_customers c WHERE c.tenant_id NOT IN (SELECT id FROM tenants);
+CREATE EXTENSION brainsait SCHEMA shop;
+SELECT count(*) FROM revenue_customers c WHERE c.tenant_id NOT IN (SELECT id FROM tenants);
+SELECT count(*) FROM revenue_customers WHERE tenant_id = id('home');
+SELECT count(*) FROM check_revenue_metrics();
+
 DROP EXTENSION brainsait CASCADE;
 DROP SCHEMA shop CASCADE;
 DROP OWNED BY regress_revenue_app, regress_revenue_operator;

@@ -143,6 +143,8 @@ ROLLBACK;
 DELETE FROM tenants WHERE slug = 'riyadh';
 TABLE unequal;
 SELECT count(*) FROM revenue_metrics WHERE tenant_id = :riyadh;
+CREATE VIEW orphans AS SELECT c.* FROM revenue_customers c LEFT JOIN tenants t ON t.id = c.tenant_id WHERE t.id IS NULL;
+TABLE orphans;
 BEGIN;
 SELECT place('last', :newyork, 1, '2026-09-02 12:00+00') \g /dev/null
 DELETE FROM tenants WHERE slug = 'newyork';
@@ -152,6 +154,8 @@ SELECT place('again', :greenwich, 3, '2026-09-02 12:00+00') \g /dev/null
 COMMIT;
 TABLE unequal;
 SELECT slug, date, total FROM shown WHERE date BETWEEN '2026-09-01' AND '2026-10-01';
+SELECT count(*) FROM revenue_customers WHERE tenant_id = :newyork;
+SELECT count(*) AS before FROM revenue_customers \gset
 BEGIN;
 SAVEPOINT s;
 DELETE FROM tenants;
@@ -159,6 +163,25 @@ ROLLBACK TO SAVEPOINT s;
 SELECT place('spared', :newyork, 4, '2026-09-02 18:00+00') \g /dev/null
 COMMIT;
 TABLE unequal;
+SELECT count(*) - :before FROM revenue_customers;
+-- One without an order left has nothing pending but its own end; one whose end is undone keeps its customers.
+INSERT INTO tenants (id, name, slug) VALUES (id('brief'), 'Brief', 'brief'), (id('kept'), 'Kept', 'kept');
+SELECT place('brief', id('brief'), 1, '2026-09-03 12:00+00'), place('kept', id('kept'), 1, '2026-09-03 12:00+00') \g /dev/null
+BEGIN;
+DELETE FROM tenants WHERE slug = 'brief';
+SAVEPOINT s;
+DELETE FROM tenants WHERE slug = 'kept';
+ROLLBACK TO SAVEPOINT s;
+COMMIT;
+TABLE unequal;
+TABLE orphans;
+SELECT count(*) FROM revenue_customers WHERE tenant_id = id('kept');
+BEGIN;
+SELECT place('kept2', id('kept'), 1, '2026-09-03 12:00+00') \g /dev/null
+DELETE FROM tenants WHERE slug = 'kept';
+COMMIT;
+TABLE unequal;
+TABLE orphans;
 
 -- TRUNCATE of orders clears the rollup; what follows in the transaction counts.
 BEGIN;

@@ -58,6 +58,10 @@ pg::StoreQuery
     living_tenants("SELECT id FROM @store@.tenants WHERE id OPERATOR(pg_catalog.=) ANY ($1)",
                    UUIDARRAYOID);
 
+pg::StoreQuery remove_tenants(
+    "DELETE FROM @store@.revenue_customers WHERE tenant_id OPERATOR(pg_catalog.=) ANY ($1)",
+    UUIDARRAYOID);
+
 pg::StoreQuery read_orders(
     "SELECT asked.number, o.tenant_id, o.created_at, o.currency::pg_catalog.text, refunds.amount "
     "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) WITH ORDINALITY"
@@ -89,7 +93,7 @@ public:
     find_deleted_tenants();
     choose_orders();
     exclusive_ = must_be_alone();
-    if (order_count_ == 0 && changes_.buckets.empty() && !exclusive_)
+    if (order_count_ == 0 && changes_.buckets.empty() && deleted_ids_ == nullptr && !exclusive_)
       return;
     if (order_count_ > 0) {
       LockRelationOid(store_table(store_, "orders"), AccessShareLock);
@@ -104,6 +108,7 @@ public:
     }
     if (changes_.cleared_refunds)
       clear_refunds.run(store_, nullptr);
+    remove_deleted_tenants();
     settle_orders();
     write_buckets();
     rebuild();
@@ -150,13 +155,24 @@ private:
     Datum *ids = palloc_many<Datum>(count);
     for (std::size_t i = 0; i < count; ++i)
       ids[i] = PointerGetDatum(changes_.deleted_tenants[i].data());
-    Datum argument = PointerGetDatum(uuid_array(ids, count));
+    deleted_ids_ = uuid_array(ids, count);
+    Datum argument = PointerGetDatum(deleted_ids_);
     living_tenants.run(store_, &argument);
     for (uint64 row = 0; row < SPI_processed; ++row) {
       bool is_null;
       core::Uuid tenant = to_core(*DatumGetUUIDP(pg::result_datum(row, 1, is_null)));
       pg::run_guarded([&] { changes_.rebuild({tenant, DATEVAL_NOBEGIN, DATEVAL_NOEND, false}); });
     }
+  }
+
+  // Rows of revenue_metrics went by foreign key; revenue_customers has none. Whoever else writes a
+  // row there for such a tenant holds either a lock on an order of the tenant, which its deletion
+  // has waited for, or the lock on revenue_metrics that we have waited for.
+  void remove_deleted_tenants() {
+    if (deleted_ids_ == nullptr)
+      return;
+    Datum argument = PointerGetDatum(deleted_ids_);
+    remove_tenants.run(store_, &argument);
   }
 
   /// The orders to be settled: those that were moved or whose refunds changed, sorted by hash.
@@ -266,6 +282,7 @@ private:
   const pg::Store &store_;
   RevenueTransaction &transaction_;
   RevenueChanges &changes_;
+  ArrayType *deleted_ids_ = nullptr; ///< deleted_tenants, nullptr where there are none
   KeyedIndex *orders_ = nullptr;
   std::size_t order_count_ = 0;
   bool exclusive_ = false;

@@ -199,7 +199,7 @@ Datum brainsait_revenue_payment_changed(PG_FUNCTION_ARGS) {
 
 /// revenue_tenant_changed(): AFTER UPDATE, DELETE on tenants, for each row. A changed time zone has
 /// all of the tenant's days computed anew at the end of the transaction; what is pending for a
-/// deleted tenant is dropped there (its rows went by foreign key).
+/// deleted tenant is dropped there, and its rows of revenue_customers are deleted.
 Datum brainsait_revenue_tenant_changed(PG_FUNCTION_ARGS) {
   using namespace brainsait;
   TriggerData &data =

@@ -157,6 +157,7 @@ BEGIN
     PERFORM @extschema@.ensure_partitions();
     IF found_here IS DISTINCT FROM @extschema@.store_parts() THEN
         -- Nobody kept the rollup while tables or triggers were away.
+        DELETE FROM @extschema@.revenue_customers WHERE tenant_id NOT IN (SELECT id FROM @extschema@.tenants);
         PERFORM @extschema@.rebuild_revenue_metrics(id) FROM @extschema@.tenants;
     END IF;
 END
