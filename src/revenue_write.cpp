@@ -51,30 +51,36 @@ pg::StoreQuery remove_customers(
     "  AND customer OPERATOR(pg_catalog.=) ANY ($4) AND order_count OPERATOR(pg_catalog.=) 0",
     UUIDOID, DATEOID, TEXTOID, UUIDARRAYOID);
 
-pg::StoreQuery add_metrics(
-    "INSERT INTO @store@.revenue_metrics AS m (tenant_id, date, currency, total_revenue, "
+// A bucket mostly exists already, and a plain UPDATE costs less than INSERT ... ON CONFLICT.
+pg::StoreQuery update_metrics(
+    "UPDATE @store@.revenue_metrics SET"
+    " total_revenue = total_revenue OPERATOR(pg_catalog.+) $4,"
+    " order_count = order_count OPERATOR(pg_catalog.+) $5,"
+    " customer_count = customer_count OPERATOR(pg_catalog.+) $6,"
+    " average_order_value ="
+    "  CASE WHEN order_count OPERATOR(pg_catalog.+) $5 OPERATOR(pg_catalog.<>) 0"
+    "  THEN pg_catalog.round((total_revenue OPERATOR(pg_catalog.+) $4) OPERATOR(pg_catalog./)"
+    "       (order_count OPERATOR(pg_catalog.+) $5)::pg_catalog.numeric, 2)"
+    "  ELSE 0 END,"
+    " paid_revenue = paid_revenue OPERATOR(pg_catalog.+) $7,"
+    " paid_order_count = paid_order_count OPERATOR(pg_catalog.+) $8,"
+    " refunded_amount = refunded_amount OPERATOR(pg_catalog.+) $9,"
+    " net_revenue = (paid_revenue OPERATOR(pg_catalog.+) $7)"
+    "  OPERATOR(pg_catalog.-) (refunded_amount OPERATOR(pg_catalog.+) $9) "
+    "WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND date OPERATOR(pg_catalog.=) $2"
+    "  AND currency::pg_catalog.text OPERATOR(pg_catalog.=) $3 "
+    "RETURNING order_count",
+    UUIDOID, DATEOID, TEXTOID, NUMERICOID, INT4OID, INT4OID, NUMERICOID, INT4OID, NUMERICOID);
+
+// One that does not is inserted. The bucket's key is locked, so none appears in between.
+pg::StoreQuery insert_metrics(
+    "INSERT INTO @store@.revenue_metrics (tenant_id, date, currency, total_revenue, "
     "order_count,"
     " customer_count, average_order_value, paid_revenue, paid_order_count, refunded_amount,"
     " net_revenue) "
     "VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $5 OPERATOR(pg_catalog.<>) 0"
     "  THEN pg_catalog.round($4 OPERATOR(pg_catalog./) $5::pg_catalog.numeric, 2) ELSE 0 END,"
     " $7, $8, $9, $7 OPERATOR(pg_catalog.-) $9) "
-    "ON CONFLICT (tenant_id, date, currency) DO UPDATE SET"
-    " total_revenue = m.total_revenue OPERATOR(pg_catalog.+) excluded.total_revenue,"
-    " order_count = m.order_count OPERATOR(pg_catalog.+) excluded.order_count,"
-    " customer_count = m.customer_count OPERATOR(pg_catalog.+) excluded.customer_count,"
-    " average_order_value ="
-    "  CASE WHEN m.order_count OPERATOR(pg_catalog.+) excluded.order_count OPERATOR(pg_catalog.<>) "
-    "0"
-    "  THEN pg_catalog.round((m.total_revenue OPERATOR(pg_catalog.+) excluded.total_revenue)"
-    "       OPERATOR(pg_catalog./) (m.order_count OPERATOR(pg_catalog.+) excluded.order_count)"
-    "        ::pg_catalog.numeric, 2)"
-    "  ELSE 0 END,"
-    " paid_revenue = m.paid_revenue OPERATOR(pg_catalog.+) excluded.paid_revenue,"
-    " paid_order_count = m.paid_order_count OPERATOR(pg_catalog.+) excluded.paid_order_count,"
-    " refunded_amount = m.refunded_amount OPERATOR(pg_catalog.+) excluded.refunded_amount,"
-    " net_revenue = (m.paid_revenue OPERATOR(pg_catalog.+) excluded.paid_revenue)"
-    "  OPERATOR(pg_catalog.-) (m.refunded_amount OPERATOR(pg_catalog.+) excluded.refunded_amount) "
     "RETURNING order_count",
     UUIDOID, DATEOID, TEXTOID, NUMERICOID, INT4OID, INT4OID, NUMERICOID, INT4OID, NUMERICOID);
 
@@ -200,7 +206,11 @@ void write_bucket(const pg::Store &store, const core::RevenueBucket &bucket,
                     count_of(delta.orders),    count_of(appeared),
                     numeric_of(delta.paid),    count_of(delta.paid_orders),
                     numeric_of(delta.refunded)};
-  add_metrics.run(store, values);
+  update_metrics.run(store, values);
+  if (SPI_processed == 0) {
+    SPI_freetuptable(SPI_tuptable);
+    insert_metrics.run(store, values);
+  }
   bool emptied = DatumGetInt32(pg::result_scalar()) == 0;
   SPI_freetuptable(SPI_tuptable);
   if (emptied)
