@@ -50,6 +50,18 @@ SELECT order_of('a');
 COMMIT;
 SELECT * FROM series;
 
+-- A transaction that becomes read-only after it drew numbers keeps them; the next one is not affected.
+BEGIN;
+SELECT order_of('b'), order_of('b');
+SET TRANSACTION READ ONLY;
+COMMIT;
+SELECT * FROM series WHERE slug = 'b';
+BEGIN READ ONLY;
+SELECT order_of('b');
+ROLLBACK;
+DELETE FROM orders WHERE tenant_id = 'bbbbbbbb-0000-4000-8000-000000000000';
+DELETE FROM order_number_counters WHERE tenant_id = 'bbbbbbbb-0000-4000-8000-000000000000';
+
 -- Blocks with exceptions, 200 deep and wide, against a plain count of what survived.
 DO $$
 DECLARE
