@@ -20,6 +20,11 @@ BEGIN
     IF to_regclass(partition) IS NOT NULL THEN
         RETURN false;
     END IF;
+    -- Attaching takes this lock anyway. Taken first, it makes whoever else is at the same month wait and see.
+    EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', parent);
+    IF to_regclass(partition) IS NOT NULL THEN
+        RETURN false;
+    END IF;
     EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED)',
                    partition, parent);
     EXECUTE format('ALTER TABLE %s OWNER TO brainsait_owner', partition);
