@@ -27,7 +27,7 @@ WHERE is_kept AND has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY 1;
 SELECT c.relname AS "not in the README" FROM pg_class c
 WHERE relnamespace = 'shop'::regnamespace AND relkind IN ('r', 'p', 'S', 'v') AND NOT relispartition AND relowner = 'brainsait_owner'::regrole
   AND strpos(:'readme', format('`%s`', relname)) = 0 ORDER BY 1;
-SELECT rolname AS "not in the README" FROM pg_roles WHERE rolname ~ '^brainsait_' AND strpos(:'readme', format('| `%s` |', rolname)) = 0;
+SELECT rolname AS "not in the README" FROM pg_roles WHERE shobj_description(oid, 'pg_authid') ~ '^brainsait: ' AND strpos(:'readme', format('| `%s` |', rolname)) = 0;
 SELECT name AS "not in the README" FROM pg_settings WHERE name ~ '^brainsait\.' AND strpos(:'readme', format('| `%s` |', name)) = 0;
 
 -- Labels that would let the planner do harm: what writes or draws numbers is neither parallel safe nor stable.
