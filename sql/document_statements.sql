@@ -348,7 +348,14 @@ INSERT INTO violations (statement) VALUES
     ($$UPDATE integrations SET status = ''$$),
     ($$UPDATE webhooks SET status = ''$$),
     ($$UPDATE webhook_deliveries SET response_time = -1$$),
-    ($$UPDATE webhook_deliveries SET attempt_count = -1$$);
+    ($$UPDATE webhook_deliveries SET attempt_count = -1$$),
+    ($$UPDATE products SET price = 'NaN'$$),
+    ($$UPDATE orders SET total = 'NaN'$$),
+    ($$UPDATE order_items SET price = 'NaN'$$),
+    ($$UPDATE order_items SET total = 'NaN'$$),
+    ($$UPDATE payments SET amount = 'NaN'$$),
+    ($$UPDATE payments SET provider_fee = 'NaN'$$),
+    ($$UPDATE payments SET refunded_amount = 'NaN'$$);
 DO
 $$
 DECLARE

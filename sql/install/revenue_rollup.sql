@@ -139,23 +139,23 @@ WITH counted AS (
     SELECT o.id, o.tenant_id, (o.created_at AT TIME ZONE coalesce(t.settings ->> 'timezone', 'UTC'))::date AS day,
            coalesce(o.currency, 'XXX') AS currency, o.total,
            @extschema@.revenue_customer(o.user_id, o.customer_email, o.id) AS customer,
-           coalesce(o.status NOT IN ('cancelled', 'canceled'), true)
-               AND (coalesce(o.payment_status IN ('paid', 'partially_refunded', 'refunded'), false)
-                    OR coalesce(o.status IN ('completed', 'archived', 'refunded'), false)) AS paid
+           coalesce(o.status::text NOT IN ('cancelled', 'canceled'), true)
+               AND (coalesce(o.payment_status::text IN ('paid', 'partially_refunded', 'refunded'), false)
+                    OR coalesce(o.status::text IN ('completed', 'archived', 'refunded'), false)) AS paid
     FROM @extschema@.orders o
     JOIN @extschema@.tenants t ON t.id = o.tenant_id
     WHERE o.created_at IS NOT NULL AND (tenant IS NULL OR o.tenant_id = tenant)
 ), refunds AS (
-    SELECT p.order_id, sum(p.refunded_amount) AS amount
+    SELECT p.tenant_id, p.order_id, sum(p.refunded_amount) AS amount
     FROM @extschema@.payments p
     WHERE p.refunded_amount <> 0 AND (tenant IS NULL OR p.tenant_id = tenant)
-    GROUP BY p.order_id
+    GROUP BY p.tenant_id, p.order_id
 ), sums AS (
     SELECT c.tenant_id, c.day, c.currency, coalesce(sum(c.total), 0) AS total, count(*) AS orders,
            count(DISTINCT c.customer) AS customers, coalesce(sum(c.total) FILTER (WHERE c.paid), 0) AS paid,
            count(*) FILTER (WHERE c.paid) AS paid_orders, coalesce(sum(r.amount), 0) AS refunded
     FROM counted c
-    LEFT JOIN refunds r ON r.order_id = c.id
+    LEFT JOIN refunds r ON r.tenant_id = c.tenant_id AND r.order_id = c.id
     GROUP BY c.tenant_id, c.day, c.currency
 ), customers AS (
     SELECT c.tenant_id, c.day, c.currency, c.customer, count(*) AS orders
