@@ -206,7 +206,7 @@ void write_bucket(const pg::Store &store, const core::RevenueBucket &bucket,
                     count_of(delta.orders),    count_of(appeared),
                     numeric_of(delta.paid),    count_of(delta.paid_orders),
                     numeric_of(delta.refunded)};
-  update_metrics.run(store, values);
+  update_metrics.run_by_index(store, values);
   if (SPI_processed == 0) {
     SPI_freetuptable(SPI_tuptable);
     insert_metrics.run(store, values);

@@ -47,23 +47,28 @@ void end_owner_session(const OwnerSession &session) {
     elog(ERROR, "SPI_finish failed");
 }
 
-void StoreQuery::prepare(const Store &store) {
+bool StoreQuery::is_ready(const Store &store) const {
+  return plan_ != nullptr && schema_ == store.schema && generation_ == schema_generation();
+}
+
+void StoreQuery::prepare(const Store &store, int cursor_options) {
   if (plan_ != nullptr) {
     SPI_freeplan(plan_);
     plan_ = nullptr;
   }
-  SPIPlanPtr plan =
-      SPI_prepare(with_schema(text_, store.quoted_schema), argument_count_, argument_types_.data());
+  SPIPlanPtr plan = SPI_prepare_cursor(with_schema(text_, store.quoted_schema), argument_count_,
+                                       argument_types_.data(), cursor_options);
   if (plan == nullptr)
     elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
   SPI_keepplan(plan);
   plan_ = plan;
+  planned_ = false;
   schema_ = store.schema;
   generation_ = schema_generation();
 }
 
 int StoreQuery::run(const Store &store, Datum *arguments, const char *nulls, long limit) {
-  if (plan_ == nullptr || schema_ != store.schema || generation_ != schema_generation())
+  if (!is_ready(store))
     prepare(store);
   // Parallel queries bar GetLatestSnapshot(), which moves a snapshot that their workers share. One
   // for reading catalogs is as new, since it is taken anew for a table that is no catalog.
@@ -75,6 +80,21 @@ int StoreQuery::run(const Store &store, Datum *arguments, const char *nulls, lon
   PopActiveSnapshot();
   if (code < 0)
     elog(ERROR, "query on the store's tables failed: %s", SPI_result_code_string(code));
+  return code;
+}
+
+int StoreQuery::run_by_index(const Store &store, Datum *arguments) {
+  if (!is_ready(store))
+    prepare(store, CURSOR_OPT_GENERIC_PLAN);
+  else if (planned_ && SPI_plan_is_valid(plan_))
+    return run(store, arguments);
+  // It is planned now, for every run until a table changes.
+  int guc_level = NewGUCNestLevel();
+  (void)set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                          true, 0, false);
+  int code = run(store, arguments);
+  AtEOXact_GUC(true, guc_level);
+  planned_ = true;
   return code;
 }
 
