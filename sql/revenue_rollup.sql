@@ -7,7 +7,7 @@
 \set VERBOSITY terse
 SET client_min_messages = warning;
 \getenv folder PG_ABS_SRCDIR
-\set file :folder '/sql/include/revenue_store.sql'
+\set file :folder '/test/fixtures/revenue_store.sql'
 \i :file
 
 -- The comparison sees what the triggers miss; rebuild mends it and says how many rows were wrong.

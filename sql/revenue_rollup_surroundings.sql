@@ -7,7 +7,7 @@
 \set VERBOSITY terse
 SET client_min_messages = warning;
 \getenv folder PG_ABS_SRCDIR
-\set file :folder '/sql/include/revenue_store.sql'
+\set file :folder '/test/fixtures/revenue_store.sql'
 \i :file
 
 SELECT place('n' || i, :newyork, i, '2026-01-01 00:00+00'::timestamptz + i * interval '1 day', email => 'c' || i % 3) FROM generate_series(1, 5) i \g /dev/null

@@ -23,25 +23,17 @@ char *with_schema(const char *text, const char *quoted_schema) {
 
 } // namespace
 
-OwnerSession begin_owner_session(const Store &store, SafePath safe_path) {
+OwnerSession begin_owner_session(const Store &store) {
   OwnerSession session;
   GetUserIdAndSecContext(&session.saved_user, &session.saved_security_context);
   if (SPI_connect() != SPI_OK_CONNECT)
     elog(ERROR, "SPI_connect failed");
   SetUserIdAndSecContext(store.owner, session.saved_security_context |
                                           SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-  session.guc_level = 0;
-  if (safe_path == SafePath::yes) {
-    session.guc_level = NewGUCNestLevel();
-    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-                            GUC_ACTION_SAVE, true, 0, false);
-  }
   return session;
 }
 
 void end_owner_session(const OwnerSession &session) {
-  if (session.guc_level != 0)
-    AtEOXact_GUC(true, session.guc_level);
   SetUserIdAndSecContext(session.saved_user, session.saved_security_context);
   if (SPI_finish() != SPI_OK_FINISH)
     elog(ERROR, "SPI_finish failed");

@@ -9,18 +9,16 @@ namespace brainsait::pg {
 /// the (sub)transaction's abort restores user and security context, so no PG_TRY is needed.
 ///
 /// Text of queries run here trusts no search_path: every table is named through @store@ and every
-/// operator and function through pg_catalog (`OPERATOR(pg_catalog.=)`), or `SafePath` is asked for.
+/// operator and function through pg_catalog (`OPERATOR(pg_catalog.=)`).
 struct OwnerSession {
   Oid saved_user;
   int saved_security_context;
-  int guc_level; ///< 0 where search_path was left alone
 };
 static_assert(std::is_trivially_destructible_v<OwnerSession>);
 
-/// Whether the session pins search_path to pg_catalog (costs microseconds: not for the hot path).
-enum class SafePath { no, yes };
-
-OwnerSession begin_owner_session(const Store &store, SafePath safe_path = SafePath::no);
+/// Begins such a stretch; raises nothing but out of memory. Sessions nest; each must be ended.
+OwnerSession begin_owner_session(const Store &store);
+/// Gives the user back and frees what the session's queries returned.
 void end_owner_session(const OwnerSession &session);
 
 /// A query over the store's tables, prepared once per backend; `@store@` in its text becomes the
