@@ -10,6 +10,21 @@ namespace {
 
 core::UuidV7Generator generator;
 
+// Asking for random bytes costs far more than the bytes: many identifiers' worth are taken at once.
+constexpr std::size_t random_size = 8;
+std::array<std::uint8_t, 64 * random_size> random_bytes;
+std::size_t random_left = 0;
+
+std::span<const std::uint8_t, random_size> next_random() {
+  if (random_left == 0) {
+    if (!pg_strong_random(random_bytes.data(), random_bytes.size()))
+      ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+    random_left = random_bytes.size();
+  }
+  random_left -= random_size;
+  return std::span<const std::uint8_t, random_size>(random_bytes.data() + random_left, random_size);
+}
+
 std::int64_t unix_nanoseconds() {
   timespec now;
   if (clock_gettime(CLOCK_REALTIME, &now) != 0)
@@ -26,10 +41,7 @@ PG_FUNCTION_INFO_V1(brainsait_uuid_v7);
 
 /// uuid_v7(): RFC 9562 version 7, strictly increasing within the backend.
 Datum brainsait_uuid_v7(PG_FUNCTION_ARGS) {
-  std::array<std::uint8_t, 8> random;
-  if (!pg_strong_random(random.data(), random.size()))
-    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
-  auto bytes = brainsait::generator.next(brainsait::unix_nanoseconds(), random);
+  auto bytes = brainsait::generator.next(brainsait::unix_nanoseconds(), brainsait::next_random());
   auto *uuid = static_cast<pg_uuid_t *>(palloc(UUID_LEN));
   std::memcpy(uuid->data, bytes.data(), UUID_LEN);
   PG_RETURN_UUID_P(uuid);
