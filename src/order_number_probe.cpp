@@ -74,12 +74,20 @@ bool order_number_taken(const OrdersTable &table, Relation orders, std::string_v
   ScanKeyEntryInitialize(
       &key, 0, 1, BTEqualStrategyNumber, index->rd_opcintype[0], index->rd_indcollation[0],
       table.equality, PointerGetDatum(cstring_to_text_with_len(number.data(), int(number.size()))));
-  TupleTableSlot *slot = table_slot_create(orders, nullptr);
   IndexScanDesc scan = BRAINSAIT_INDEX_BEGINSCAN(orders, index, &dirty, 1);
   index_rescan(scan, &key, 1, nullptr, 0);
-  bool taken = index_getnext_slot(scan, ForwardScanDirection, slot);
+  // Nearly always the index has no such number, and no row needs to be read.
+  TupleTableSlot *slot = nullptr;
+  bool taken = false;
+  while (!taken &&
+         (scan->xs_heap_continue || index_getnext_tid(scan, ForwardScanDirection) != nullptr)) {
+    if (slot == nullptr)
+      slot = table_slot_create(orders, nullptr);
+    taken = index_fetch_heap(scan, slot);
+  }
   index_endscan(scan);
-  ExecDropSingleTupleTableSlot(slot);
+  if (slot != nullptr)
+    ExecDropSingleTupleTableSlot(slot);
   index_close(index, NoLock);
   return taken;
 }
