@@ -12,6 +12,7 @@ CREATE TABLE made_for (function text, arguments text, timing text, events text, 
 INSERT INTO made_for VALUES
     ('touch_updated_at', '', 'BEFORE', 'UPDATE', 'ROW'),
     ('fill_tenant', '''orders'', ''order_id''', 'BEFORE', 'INSERT', 'ROW'),
+    ('check_columns', '''total'', ''not_negative'', ''status'', ''not_empty''', 'BEFORE', 'INSERT UPDATE', 'ROW'),
     ('order_number_fill', '', 'BEFORE', 'INSERT', 'ROW'),
     ('validate_tenant_settings', '', 'BEFORE', 'INSERT UPDATE', 'ROW'),
     ('tenant_changed', '', 'AFTER', 'INSERT UPDATE DELETE', 'ROW'),
@@ -87,6 +88,9 @@ SELECT function, shape, array_agg(DISTINCT result) AS results FROM outcome WHERE
 -- Arguments that make no sense.
 SELECT try('fill_tenant', arguments, 'BEFORE', 'INSERT', 'ROW', shape)
 FROM shape, unnest(ARRAY['', '''orders''', '''tenants'', ''order_id''', '''orders'', ''order_id'', ''x''', '''orders'', ''no such column''']) AS arguments
+WHERE name = 'right';
+SELECT try('check_columns', arguments, 'BEFORE', 'UPDATE', 'ROW', shape)
+FROM shape, unnest(ARRAY['', '''total''', '''total'', ''big''', '''no such column'', ''positive''', repeat('''id'', ''positive'', ', 8) || '''id'', ''positive''']) AS arguments
 WHERE name = 'right';
 SELECT try('tenant_changed', '''no such column''', 'AFTER', 'UPDATE', 'ROW', shape) FROM shape WHERE name = 'right';
 

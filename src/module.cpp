@@ -3,6 +3,7 @@
 #include "order_number.hpp"
 #include "pg/store.hpp"
 #include "revenue_pending.hpp"
+#include "row_checks.hpp"
 #include "tenant_context.hpp"
 #include "tenant_settings.hpp"
 
@@ -18,6 +19,7 @@ void _PG_init(void) {
   brainsait::init_tenant_context();
   brainsait::init_order_number();
   brainsait::init_revenue_rollup();
+  brainsait::init_row_checks();
   MarkGUCPrefixReserved("brainsait");
 }
 }

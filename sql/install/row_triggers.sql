@@ -10,21 +10,43 @@ CREATE FUNCTION fill_tenant() RETURNS trigger
 COMMENT ON FUNCTION fill_tenant() IS
     'BEFORE INSERT row trigger on order_items and webhook_deliveries: fills a null tenant_id from the parent row. An application role''s own tenant comes from the column''s default; this serves loads across tenants.';
 
+CREATE FUNCTION check_columns() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_check_columns';
+COMMENT ON FUNCTION check_columns() IS
+    'BEFORE INSERT OR UPDATE row trigger: refuses (23514) a row as CHECKs named table_column_rule would. Arguments: up to eight pairs of a column and a rule: not_negative (numeric, NaN refused), positive (integer), shape (currency: three capitals), not_empty (text). Null passes, and so does what an application dropped or gave another type.';
+
 -- Whoever may execute a trigger function may put it on a table of his own and feed it what he likes:
 -- fill_tenant() would tell whose an order is. Triggers that are there already ask for no privilege.
-REVOKE ALL ON FUNCTION touch_updated_at(), fill_tenant() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION touch_updated_at(), fill_tenant() TO brainsait_owner;
+REVOKE ALL ON FUNCTION touch_updated_at(), fill_tenant(), check_columns() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION touch_updated_at(), fill_tenant(), check_columns() TO brainsait_owner;
 
 CREATE FUNCTION attach_row_triggers() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 DECLARE
     touched name;
+    checked record;
 BEGIN
     FOREACH touched IN ARRAY ARRAY['tenants', 'users', 'products', 'orders', 'payments', 'integrations', 'webhooks']
     LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER brainsait_updated_at BEFORE UPDATE ON %1$s.%2$I
                             FOR EACH ROW EXECUTE FUNCTION %1$s.touch_updated_at()', '@extschema@', touched);
+    END LOOP;
+    -- Triggers fire in the order of their names: this one sees what the application's own made of a row. Like a
+    -- CHECK it also fires where changes are replicated.
+    FOR checked IN
+        SELECT * FROM (VALUES
+            ('products', '{price,not_negative,currency,shape,status,not_empty}'::text[]),
+            ('orders', '{total,not_negative,currency,shape,status,not_empty,payment_status,not_empty}'),
+            ('order_items', '{quantity,positive,price,not_negative,total,not_negative}'),
+            ('payments', '{amount,not_negative,provider_fee,not_negative,refunded_amount,not_negative,currency,shape,status,not_empty}')
+        ) AS list (name, arguments)
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER zz_brainsait_checks BEFORE INSERT OR UPDATE ON %1$s.%2$I
+                            FOR EACH ROW EXECUTE FUNCTION %1$s.check_columns(%3$s)', '@extschema@', checked.name,
+                       (SELECT string_agg(quote_literal(argument), ', ' ORDER BY place)
+                        FROM unnest(checked.arguments) WITH ORDINALITY AS list (argument, place)));
+        EXECUTE format('ALTER TABLE %s.%I ENABLE ALWAYS TRIGGER zz_brainsait_checks', '@extschema@', checked.name);
     END LOOP;
     -- A statement that reads its own change of a tenant, and then fails, never gets to its AFTER triggers:
     -- what the session keeps of that reading has to be forgotten all the same.
