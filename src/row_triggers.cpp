@@ -70,13 +70,13 @@ Datum brainsait_fill_tenant(PG_FUNCTION_ARGS) {
       });
   Relation relation = data.tg_relation;
   HeapTuple row = data.tg_trigtuple;
-  pg::StoreQuery &query = query_for_parent(*data.tg_trigger);
   int tenant_number = pg::column_of_type(relation, "tenant_id", UUIDOID);
   bool is_null;
   (void)heap_getattr(row, tenant_number, RelationGetDescr(relation), &is_null);
   if (!is_null)
     return PointerGetDatum(row);
 
+  pg::StoreQuery &query = query_for_parent(*data.tg_trigger);
   if (const pg_uuid_t *tenant = current_tenant())
     return PointerGetDatum(pg::with_column(row, relation, tenant_number, UUIDPGetDatum(tenant)));
 
