@@ -109,8 +109,10 @@ const TriggerChecks &checks_of(Relation relation, const Trigger &trigger) {
 
 /// 'NaN' is above every number and no amount.
 bool is_amount(Datum value) {
-  return DatumGetBool(DirectFunctionCall2(numeric_ge, value, NumericGetDatum(zero))) &&
-         !numeric_is_nan(DatumGetNumeric(value));
+  Numeric amount = DatumGetNumeric(value); // unpacked once for both
+  return !numeric_is_nan(amount) &&
+         DatumGetBool(
+             DirectFunctionCall2(numeric_ge, NumericGetDatum(amount), NumericGetDatum(zero)));
 }
 
 /// As ISO 4217 writes currencies.
