@@ -1,16 +1,22 @@
 // The flush: what a transaction changed in the revenue rollup is written just before it commits or
 // is prepared.
 //
+// A bucket's row can be written once per commit that goes to disk, so a flush does not wait for
+// one: where the row is free it is written, else the change is appended to revenue_deltas, which
+// nobody waits for. So it is under REPEATABLE READ and above, and where one transaction changes
+// very many buckets. With brainsait.rollup_wait, flushes wait instead, and what is pending for
+// their buckets is written with them.
+//
 // Locks are taken in one order by every flush, so that flushes never deadlock among themselves:
 //   1. orders and payments (ACCESS SHARE), where orders have to be read: a TRUNCATE of them, which
-//   writes
-//      the rollup at its own end, is waited for before anything of the rollup is held;
-//   2. revenue_metrics: ROW EXCLUSIVE, or SHARE ROW EXCLUSIVE, which excludes every other flush,
-//   where
-//      days are rebuilt, everything is cleared, or so many keys are concerned that the shared lock
-//      table should not hold them one by one;
-//   3. the keys of orders whose refunds move, in the order of their hashes;
-//   4. the keys of buckets, likewise.
+//   writes the rollup at its own end, is waited for before anything of the rollup is held;
+//   2. the time zones of the tenants concerned: shared, or exclusively where a change of the zone
+//   has the days computed anew;
+//   3. revenue_metrics: ROW EXCLUSIVE, or SHARE ROW EXCLUSIVE, which excludes every other writer of
+//   rows there, where days are rebuilt, everything is cleared, or so many keys are concerned that
+//   the shared lock table should not hold them one by one;
+//   4. the keys of orders whose refunds move, in the order of their hashes;
+//   5. the keys of buckets, likewise, where they are waited for.
 // Keys are held until the transaction has ended, and every query takes its snapshot after them
 // (StoreQuery::run). So each transaction finds the rollup, and what it reads of orders and
 // payments, as the last one left it, under REPEATABLE READ and SERIALIZABLE too, and nobody gets
@@ -23,8 +29,11 @@
 
 #include "pg/key_lock.hpp"
 #include "pg/query.hpp"
+#include "revenue_fold.hpp"
 #include "revenue_pending.hpp"
+#include "revenue_queue.hpp"
 #include "revenue_rows.hpp"
+#include "revenue_worker.hpp"
 #include "revenue_write.hpp"
 #include "tenant_settings.hpp"
 
@@ -59,6 +68,8 @@ pg::StoreQuery
                    UUIDARRAYOID);
 
 pg::StoreQuery remove_tenants(
+    "WITH deltas AS (DELETE FROM @store@.revenue_deltas"
+    "                WHERE tenant_id OPERATOR(pg_catalog.=) ANY ($1)) "
     "DELETE FROM @store@.revenue_customers WHERE tenant_id OPERATOR(pg_catalog.=) ANY ($1)",
     UUIDARRAYOID);
 
@@ -75,7 +86,12 @@ pg::StoreQuery read_orders(
 
 pg::StoreQuery clear_metrics("DELETE FROM @store@.revenue_metrics");
 pg::StoreQuery clear_customers("DELETE FROM @store@.revenue_customers");
+pg::StoreQuery clear_deltas("DELETE FROM @store@.revenue_deltas");
+// Whoever changes refunds holds the lock on payments that TRUNCATE has waited for: none is still to
+// come.
 pg::StoreQuery clear_refunds(
+    "WITH deltas AS (UPDATE @store@.revenue_deltas SET refunded_amount = 0"
+    "                WHERE refunded_amount OPERATOR(pg_catalog.<>) 0) "
     "UPDATE @store@.revenue_metrics SET refunded_amount = 0, net_revenue = paid_revenue "
     "WHERE refunded_amount OPERATOR(pg_catalog.<>) 0");
 
@@ -93,18 +109,20 @@ public:
     find_deleted_tenants();
     choose_orders();
     exclusive_ = must_be_alone();
-    if (order_count_ == 0 && changes_.buckets.empty() && deleted_ids_ == nullptr && !exclusive_)
+    if (order_count_ == 0 && changes_.buckets.empty() && !changes_.appended &&
+        deleted_ids_ == nullptr && !exclusive_)
       return;
-    if (order_count_ > 0) {
+    if (order_count_ > 0 || must_rebuild()) {
       LockRelationOid(store_table(store_, "orders"), AccessShareLock);
       LockRelationOid(store_table(store_, "payments"), AccessShareLock);
     }
-    LockRelationOid(store_table(store_, "revenue_metrics"),
-                    exclusive_ ? ShareRowExclusiveLock : RowExclusiveLock);
+    lock_zones();
+    lock_rollup();
     require_unchanged_zones();
     if (changes_.cleared_all) {
       clear_metrics.run(store_, nullptr);
       clear_customers.run(store_, nullptr);
+      clear_deltas.run(store_, nullptr);
     }
     if (changes_.cleared_refunds)
       clear_refunds.run(store_, nullptr);
@@ -116,8 +134,27 @@ public:
 
 private:
   bool must_be_alone() const {
-    return changes_.cleared_all || changes_.cleared_refunds || must_rebuild() ||
-           3 * order_count_ + changes_.buckets.size() > most_keys; // an order may add two buckets
+    if (changes_.cleared_all || changes_.cleared_refunds || must_rebuild())
+      return true;
+    // An order may add two buckets.
+    std::size_t keys = 3 * order_count_;
+    if (rollup_waits())
+      return changes_.appended || keys + changes_.buckets.size() > most_keys;
+    return keys > most_keys;
+  }
+
+  /// Takes the lock on revenue_metrics; without it, everything is appended.
+  void lock_rollup() {
+    Oid metrics = store_table(store_, "revenue_metrics");
+    bool waits = order_count_ > 0 || deleted_ids_ != nullptr || rollup_waits();
+    few_buckets_ = 3 * order_count_ + changes_.buckets.size() <= most_keys &&
+                   (rollup_waits() || !IsolationUsesXactSnapshot());
+    if (exclusive_)
+      LockRelationOid(metrics, ShareRowExclusiveLock);
+    else if (waits)
+      LockRelationOid(metrics, RowExclusiveLock);
+    else
+      few_buckets_ = few_buckets_ && ConditionalLockRelationOid(metrics, RowExclusiveLock);
   }
 
   /// Whether the range is to be computed now: not where nothing changed since it was.
@@ -192,8 +229,45 @@ private:
   }
 
   // An order's day is computed when its trigger fires, by the tenant's time zone as known then. A
-  // change of the zone rebuilds the tenant's days under a lock that we have just waited for, so
-  // either that transaction's commit is known here by now, or its rebuild will see our orders.
+  // change of the zone holds the zone's key until its commit. So a transaction that has got the key
+  // either hears of that commit now, or its own commit is waited for, and seen, by the one that
+  // changes the zone and computes all days anew.
+  void lock_zones() {
+    std::size_t most = changes_.zones.size() + 2 * order_count_;
+    std::uint64_t *shared = palloc_many<std::uint64_t>(most);
+    std::uint64_t *end = shared;
+    bool changed = false; // here
+    for (const core::RebuildRange &range : changes_.rebuilds)
+      changed = changed || !range.done;
+    for (const auto &entry : changes_.zones)
+      *end++ = core::hash_of(entry.key);
+    for (std::size_t i = 0; i < order_count_; ++i) {
+      const OrderChange &order = changes_.orders[orders_[i].index].value;
+      *end++ = core::hash_of(order.tenant);
+      if (order.origin == Origin::bucket)
+        *end++ = core::hash_of(order.origin_bucket.tenant);
+    }
+    std::sort(shared, end);
+    end = std::unique(shared, end);
+    bool many = std::size_t(end - shared) > most_keys;
+    if (many || changed)
+      pg::lock_key(pg::LockClass::revenue_zone, pg::every_key,
+                   changed ? pg::LockStrength::exclusive : pg::LockStrength::shared);
+    if (changed) {
+      std::uint64_t *own = palloc_many<std::uint64_t>(changes_.rebuilds.size()), *own_end = own;
+      for (const core::RebuildRange &range : changes_.rebuilds)
+        if (!range.done)
+          *own_end++ = core::hash_of(range.tenant);
+      std::sort(own, own_end);
+      for (std::uint64_t *key = own; key != own_end; ++key)
+        pg::lock_key(pg::LockClass::revenue_zone, *key);
+    }
+    if (!many)
+      for (std::uint64_t *key = shared; key != end; ++key)
+        pg::lock_key(pg::LockClass::revenue_zone, *key, pg::LockStrength::shared);
+    AcceptInvalidationMessages();
+  }
+
   void require_unchanged_zones() {
     if (transaction_.settings_generation == tenant_settings_generation())
       return;
@@ -256,21 +330,53 @@ private:
     });
   }
 
-  /// Buckets in the order of their locks, each with its customers in the order of the index.
+  /// Buckets in the order of their locks, each with its customers in the order of the index: those
+  /// that can be had are written, the others appended.
   void write_buckets() {
     BucketList buckets = changed_buckets(changes_);
     KeyedIndex *end =
         std::remove_if(buckets.keys, buckets.keys + buckets.count, [&](const KeyedIndex &key) {
           return is_void(changes_.buckets[key.index].key);
         });
+    KeyedIndex *direct_end = end;
     if (!exclusive_)
-      for (KeyedIndex *key = buckets.keys; key != end; ++key)
-        pg::lock_key(pg::LockClass::revenue_bucket, key->hash);
-    for (KeyedIndex *key = buckets.keys; key != end; ++key) {
-      CHECK_FOR_INTERRUPTS();
+      direct_end = std::partition(buckets.keys, end, [&](const KeyedIndex &key) {
+        return few_buckets_ && lock_bucket(key.hash);
+      });
+    if (rollup_waits() || (direct_end != buckets.keys && writers_must_fold()))
+      write_with_pending(buckets, direct_end);
+    else
+      for (KeyedIndex *key = buckets.keys; key != direct_end; ++key) {
+        CHECK_FOR_INTERRUPTS();
+        const auto &entry = changes_.buckets[key->index];
+        write_bucket(store_, entry.key, entry.value, customers_of(buckets, key->index));
+      }
+    append_revenue(store_, changes_, buckets, direct_end, end);
+    if (direct_end != end || (changes_.appended && !rollup_waits()))
+      request_fold_worker(store_);
+  }
+
+  bool lock_bucket(std::uint64_t hash) const {
+    if (!rollup_waits())
+      return pg::try_lock_key(pg::LockClass::revenue_bucket, hash);
+    pg::lock_key(pg::LockClass::revenue_bucket, hash);
+    return true;
+  }
+
+  /// Writes the list's buckets up to `end`, and what is pending for them; under rollup_wait, what
+  /// this transaction appended early too.
+  void write_with_pending(const BucketList &list, const KeyedIndex *end) {
+    RevenueChanges &sums = new_revenue_changes();
+    for (const KeyedIndex *key = list.keys; key != end; ++key) {
       const auto &entry = changes_.buckets[key->index];
-      write_bucket(store_, entry.key, entry.value, customers_of(buckets, key->index));
+      auto customers = customers_of(list, key->index);
+      pg::run_guarded([&] {
+        sums.add_delta(entry.key, entry.value);
+        for (const CustomerDelta &customer : customers)
+          sums.add_customer(entry.key, customer.customer, customer.orders);
+      });
     }
+    fold_into(store_, sums, changes_.appended && rollup_waits());
   }
 
   void rebuild() {
@@ -286,6 +392,7 @@ private:
   KeyedIndex *orders_ = nullptr;
   std::size_t order_count_ = 0;
   bool exclusive_ = false;
+  bool few_buckets_ = false; ///< buckets may be written one by one
 };
 static_assert(std::is_trivially_destructible_v<Flush>);
 

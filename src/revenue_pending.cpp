@@ -13,6 +13,8 @@ namespace {
 // In TopTransactionContext's care: it goes with the transaction, and so must this pointer.
 RevenueTransaction *current = nullptr;
 
+bool wait_for_rollup = false;
+
 /// A transaction may drop the store after it wrote to it; then there is nothing left to keep.
 bool store_is_gone(Oid schema) {
   return !OidIsValid(get_relname_relid("tenants", schema)) ||
@@ -90,7 +92,13 @@ Oid store_table(const pg::Store &store, const char *name) {
   return table;
 }
 
+bool rollup_waits() { return wait_for_rollup; }
+
 void init_revenue_rollup() {
+  DefineCustomBoolVariable(
+      "brainsait.rollup_wait", "Has commits write revenue_metrics even if they must wait for it.",
+      "Without it, what would have to wait is appended to revenue_deltas and folded later.",
+      &wait_for_rollup, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   init_revenue_rows();
   RegisterXactCallback(on_transaction_event, nullptr);
   RegisterSubXactCallback(on_subtransaction_event, nullptr);

@@ -20,13 +20,27 @@ struct RevenueTransaction {
 /// The running transaction's, made on first use.
 RevenueTransaction &revenue_transaction(const pg::Store &store);
 
+/// Appends a (sub)transaction's changes of buckets to revenue_deltas before the end of the
+/// transaction, and forgets them. They are rolled back with it.
+void append_early(const pg::Store &store, core::RevenueChanges &changes);
+
+/// Reaching this many, the customers of a (sub)transaction's changes are appended to
+/// revenue_deltas at once, so that no statement needs memory for each of its rows.
+constexpr std::size_t most_pending_customers = 131'072;
+
 /// Runs `body(core::RevenueChanges &)` on the changes of the innermost open subtransaction,
 /// guarded.
 template <typename Body> void change_revenue(const pg::Store &store, Body &&body) {
   RevenueTransaction &transaction = revenue_transaction(store);
   transaction.rows_changed = true;
   int level = GetCurrentTransactionNestLevel();
-  pg::run_guarded([&] { body(transaction.pending->at_level(level)); });
+  core::RevenueChanges *changes = nullptr;
+  pg::run_guarded([&] {
+    changes = &transaction.pending->at_level(level);
+    body(*changes);
+  });
+  if (changes->customers.size() >= most_pending_customers)
+    append_early(store, *changes);
 }
 
 /// Whether this transaction reported something about the order before (savepoints rolled back
@@ -46,6 +60,9 @@ void flush_revenue(RevenueTransaction &transaction);
 /// or deleted.
 int64 rebuild_revenue_days(const pg::Store &store, const pg_uuid_t &tenant, int32 from_day,
                            int32 to_day);
+
+/// brainsait.rollup_wait: whether commits wait until they can write revenue_metrics themselves.
+bool rollup_waits();
 
 /// A table of the store by name; raises 42P01 where it is missing.
 Oid store_table(const pg::Store &store, const char *name);

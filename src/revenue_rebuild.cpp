@@ -107,10 +107,24 @@ pg::StoreQuery rebuild_metrics(
     "       OPERATOR(pg_catalog.+) (SELECT pg_catalog.count(*) FROM written)",
     UUIDOID, DATEOID, DATEOID, TEXTOID);
 
+pg::StoreQuery
+    remove_deltas("DELETE FROM @store@.revenue_deltas d"
+                  " WHERE d.tenant_id OPERATOR(pg_catalog.=) $1"
+                  "  AND d.date OPERATOR(pg_catalog.>=) $2 AND d.date OPERATOR(pg_catalog.<=) $3",
+                  UUIDOID, DATEOID, DATEOID);
+
+pg::StoreQuery lock_tenant("SELECT FROM @store@.tenants WHERE id OPERATOR(pg_catalog.=) $1 "
+                           "FOR KEY SHARE",
+                           UUIDOID);
+
 } // namespace
 
+// The lock excludes whoever writes rows of the rollup, or takes deltas away. Others go on appending
+// deltas: one snapshot tells which of their orders are counted here, and those orders' deltas go.
 int64 rebuild_revenue_days(const pg::Store &store, const pg_uuid_t &tenant, int32 from_day,
                            int32 to_day) {
+  LockRelationOid(store_table(store, "orders"), AccessShareLock);
+  LockRelationOid(store_table(store, "payments"), AccessShareLock);
   LockRelationOid(store_table(store, "revenue_metrics"), ShareRowExclusiveLock);
   // Read after the lock, like everything else: whoever changes the zone rebuilds under this lock.
   const TenantSettings &settings = tenant_settings(store, tenant);
@@ -119,9 +133,13 @@ int64 rebuild_revenue_days(const pg::Store &store, const pg_uuid_t &tenant, int3
   (void)tenant_time_zone(settings); // names a zone, or raises
   Datum arguments[] = {UUIDPGetDatum(&tenant), DateADTGetDatum(from_day), DateADTGetDatum(to_day),
                        CStringGetTextDatum(settings.time_zone)};
-  rebuild_customers.run(store, arguments);
-  rebuild_metrics.run(store, arguments);
-  return DatumGetInt64(pg::result_scalar());
+  Snapshot moment = RegisterSnapshot(GetLatestSnapshot());
+  rebuild_customers.run_at(store, moment, arguments);
+  rebuild_metrics.run_at(store, moment, arguments);
+  int64 rows = DatumGetInt64(pg::result_scalar());
+  remove_deltas.run_at(store, moment, arguments);
+  UnregisterSnapshot(moment);
+  return rows;
 }
 
 } // namespace brainsait
@@ -151,6 +169,9 @@ Datum brainsait_rebuild_revenue_metrics(PG_FUNCTION_ARGS) {
                     DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&tenant))))));
 
   pg::OwnerSession session = pg::begin_owner_session(store);
+  // Who is deleting the tenant is waited for before anything of the rollup is held.
+  Datum id = UUIDPGetDatum(&tenant);
+  lock_tenant.run(store, &id);
   int64 rows = rebuild_revenue_days(store, tenant, from_day, to_day);
   pg::end_owner_session(session);
   note_revenue_rebuilt(store, {to_core(tenant), from_day, to_day, true});

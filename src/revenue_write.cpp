@@ -51,17 +51,21 @@ pg::StoreQuery remove_customers(
     "  AND customer OPERATOR(pg_catalog.=) ANY ($4) AND order_count OPERATOR(pg_catalog.=) 0",
     UUIDOID, DATEOID, TEXTOID, UUIDARRAYOID);
 
-// A bucket mostly exists already, and a plain UPDATE costs less than INSERT ... ON CONFLICT.
+// A bucket mostly exists already, and a plain UPDATE costs less than INSERT ... ON CONFLICT. There
+// is no average of a part of the truth that no average can be: the column holds less than
+// 100,000,000.
 pg::StoreQuery update_metrics(
     "UPDATE @store@.revenue_metrics SET"
     " total_revenue = total_revenue OPERATOR(pg_catalog.+) $4,"
     " order_count = order_count OPERATOR(pg_catalog.+) $5,"
     " customer_count = customer_count OPERATOR(pg_catalog.+) $6,"
     " average_order_value ="
-    "  CASE WHEN order_count OPERATOR(pg_catalog.+) $5 OPERATOR(pg_catalog.<>) 0"
+    "  CASE WHEN order_count OPERATOR(pg_catalog.+) $5 OPERATOR(pg_catalog.>) 0"
+    "   AND pg_catalog.abs(total_revenue OPERATOR(pg_catalog.+) $4) OPERATOR(pg_catalog.<=)"
+    "       (99999999.99 OPERATOR(pg_catalog.*) (order_count OPERATOR(pg_catalog.+) $5))"
     "  THEN pg_catalog.round((total_revenue OPERATOR(pg_catalog.+) $4) OPERATOR(pg_catalog./)"
     "       (order_count OPERATOR(pg_catalog.+) $5)::pg_catalog.numeric, 2)"
-    "  ELSE 0 END,"
+    "  END,"
     " paid_revenue = paid_revenue OPERATOR(pg_catalog.+) $7,"
     " paid_order_count = paid_order_count OPERATOR(pg_catalog.+) $8,"
     " refunded_amount = refunded_amount OPERATOR(pg_catalog.+) $9,"
@@ -78,8 +82,9 @@ pg::StoreQuery insert_metrics(
     "order_count,"
     " customer_count, average_order_value, paid_revenue, paid_order_count, refunded_amount,"
     " net_revenue) "
-    "VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $5 OPERATOR(pg_catalog.<>) 0"
-    "  THEN pg_catalog.round($4 OPERATOR(pg_catalog./) $5::pg_catalog.numeric, 2) ELSE 0 END,"
+    "VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $5 OPERATOR(pg_catalog.>) 0"
+    "   AND pg_catalog.abs($4) OPERATOR(pg_catalog.<=) (99999999.99 OPERATOR(pg_catalog.*) $5)"
+    "  THEN pg_catalog.round($4 OPERATOR(pg_catalog./) $5::pg_catalog.numeric, 2) END,"
     " $7, $8, $9, $7 OPERATOR(pg_catalog.-) $9) "
     "RETURNING order_count",
     UUIDOID, DATEOID, TEXTOID, NUMERICOID, INT4OID, INT4OID, NUMERICOID, INT4OID, NUMERICOID);
@@ -87,28 +92,14 @@ pg::StoreQuery insert_metrics(
 pg::StoreQuery
     remove_metrics("DELETE FROM @store@.revenue_metrics "
                    "WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND date OPERATOR(pg_catalog.=) $2"
-                   "  AND currency::pg_catalog.text OPERATOR(pg_catalog.=) $3 AND order_count "
-                   "OPERATOR(pg_catalog.=) 0",
+                   "  AND currency::pg_catalog.text OPERATOR(pg_catalog.=) $3"
+                   "  AND order_count OPERATOR(pg_catalog.=) 0"
+                   "  AND customer_count OPERATOR(pg_catalog.=) 0"
+                   "  AND total_revenue OPERATOR(pg_catalog.=) 0"
+                   "  AND paid_order_count OPERATOR(pg_catalog.=) 0"
+                   "  AND paid_revenue OPERATOR(pg_catalog.=) 0"
+                   "  AND refunded_amount OPERATOR(pg_catalog.=) 0",
                    UUIDOID, DATEOID, TEXTOID);
-
-Datum numeric_of(std::int64_t hundredths) {
-  return NumericGetDatum(int64_div_fast_to_numeric(hundredths, 2));
-}
-
-Datum count_of(std::int64_t count) {
-  if (count < PG_INT32_MIN || count > PG_INT32_MAX)
-    ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-                    errmsg("number of orders in one transaction is out of range")));
-  return Int32GetDatum(int32(count));
-}
-
-/// The arguments that name a bucket, in the current memory context.
-struct BucketArguments {
-  explicit BucketArguments(const core::RevenueBucket &bucket)
-      : tenant(PointerGetDatum(bucket.tenant.data())), date(DateADTGetDatum(bucket.day)),
-        currency(CStringGetTextDatum(bucket.currency.data())) {}
-  Datum tenant, date, currency;
-};
 
 /// Adds to the customers' reference counts; returns by how many distinct customers the bucket
 /// grows.
@@ -152,6 +143,21 @@ std::int64_t write_customers(const pg::Store &store, const BucketArguments &buck
 
 } // namespace
 
+BucketArguments::BucketArguments(const core::RevenueBucket &bucket)
+    : tenant(PointerGetDatum(bucket.tenant.data())), date(DateADTGetDatum(bucket.day)),
+      currency(CStringGetTextDatum(bucket.currency.data())) {}
+
+Datum numeric_of(std::int64_t hundredths) {
+  return NumericGetDatum(int64_div_fast_to_numeric(hundredths, 2));
+}
+
+Datum count_of(std::int64_t count) {
+  if (count < PG_INT32_MIN || count > PG_INT32_MAX)
+    ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+                    errmsg("number of orders in one transaction is out of range")));
+  return Int32GetDatum(int32(count));
+}
+
 BucketList changed_buckets(const core::RevenueChanges &changes) {
   std::size_t count = changes.buckets.size();
   BucketList list = {};
@@ -187,9 +193,6 @@ BucketList changed_buckets(const core::RevenueChanges &changes) {
   return list;
 }
 
-// The one place where a bucket's delta is written, and where it will be decided how: now it always
-// goes straight into the row, whose key the flush has waited for; a queue of deltas for busy
-// buckets belongs here.
 void write_bucket(const pg::Store &store, const core::RevenueBucket &bucket,
                   const core::BucketDelta &delta, std::span<const CustomerDelta> customers) {
   BucketArguments arguments(bucket);
@@ -211,9 +214,9 @@ void write_bucket(const pg::Store &store, const core::RevenueBucket &bucket,
     SPI_freetuptable(SPI_tuptable);
     insert_metrics.run(store, values);
   }
-  bool emptied = DatumGetInt32(pg::result_scalar()) == 0;
+  bool may_be_empty = DatumGetInt32(pg::result_scalar()) == 0;
   SPI_freetuptable(SPI_tuptable);
-  if (emptied)
+  if (may_be_empty)
     remove_metrics.run(store, values);
 }
 

@@ -37,6 +37,18 @@ template <typename Element> Element *palloc_many(std::size_t count) {
       CurrentMemoryContext, sizeof(Element) * std::max(count, std::size_t(1))));
 }
 
+/// The arguments that name a bucket in queries, in the current memory context.
+struct BucketArguments {
+  explicit BucketArguments(const core::RevenueBucket &bucket);
+  Datum tenant, date, currency;
+};
+
+/// Hundredths as numeric, in the current memory context.
+Datum numeric_of(std::int64_t hundredths);
+
+/// A count as integer; raises 22003 where it is none.
+Datum count_of(std::int64_t count);
+
 /// Lists the buckets of `changes` apart from those where everything evened out.
 BucketList changed_buckets(const core::RevenueChanges &changes);
 
@@ -45,7 +57,9 @@ inline std::span<const CustomerDelta> customers_of(const BucketList &list, std::
   return {list.customers + first, list.first_customer[bucket + 1] - first};
 }
 
-/// Writes what a transaction adds to one bucket, whose key it has locked; in an owner session.
+/// Adds to one bucket's row and customers. The caller has locked the bucket, or all of
+/// revenue_metrics; in an owner session. While deltas of the bucket are pending, what is stored may
+/// be any part of the truth, less than nothing included. Rows that come to nothing are deleted.
 void write_bucket(const pg::Store &store, const core::RevenueBucket &bucket,
                   const core::BucketDelta &delta, std::span<const CustomerDelta> customers);
 

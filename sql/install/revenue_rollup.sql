@@ -1,6 +1,7 @@
 -- Revenue rollup: one row per tenant, day and currency in revenue_metrics, kept by triggers that collect
--- what a transaction changes and write it just before it commits. The rows equal what orders and
--- payments give when computed anew, always; check_revenue_metrics() shows it.
+-- what a transaction changes and write it just before it commits, or append it to revenue_deltas where
+-- the row is busy. Rows and pending deltas together, which revenue_metrics_live shows, equal what orders
+-- and payments give when computed anew, always; check_revenue_metrics() shows it.
 
 CREATE FUNCTION create_revenue_tables() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
@@ -51,11 +52,55 @@ BEGIN
             PRIMARY KEY (tenant_id, date, currency, customer)
         ) WITH (fillfactor = 90);
         COMMENT ON TABLE @extschema@.revenue_customers IS
-            'How many orders each customer has in a row of revenue_metrics, so that customer_count stays exact when orders go. Written by the store alone.';
+            'How many orders each customer has in a row of revenue_metrics, so that customer_count stays exact when orders go; less pending deltas. Written by the store alone.';
     END IF;
+
+    IF to_regclass('@extschema@.revenue_deltas_id_seq') IS NULL THEN
+        CREATE SEQUENCE @extschema@.revenue_deltas_id_seq AS bigint CACHE 32;
+        COMMENT ON SEQUENCE @extschema@.revenue_deltas_id_seq IS 'Gives revenue_deltas.id.';
+    END IF;
+
+    IF to_regclass('@extschema@.revenue_deltas') IS NULL THEN
+        -- One index, whose right edge every writer hits, and nothing to check: to append must cost little.
+        CREATE TABLE @extschema@.revenue_deltas (
+            id bigint NOT NULL DEFAULT nextval('@extschema@.revenue_deltas_id_seq'),
+            written_by bigint NOT NULL,
+            tenant_id uuid NOT NULL,
+            date date NOT NULL,
+            currency varchar(3) NOT NULL,
+            customer uuid,
+            customer_orders integer NOT NULL DEFAULT 0,
+            total_revenue numeric NOT NULL DEFAULT 0,
+            order_count integer NOT NULL DEFAULT 0,
+            paid_revenue numeric NOT NULL DEFAULT 0,
+            paid_order_count integer NOT NULL DEFAULT 0,
+            refunded_amount numeric NOT NULL DEFAULT 0,
+            PRIMARY KEY (written_by, id)
+        );
+        COMMENT ON TABLE @extschema@.revenue_deltas IS
+            'Changes of revenue_metrics and revenue_customers that are still to be folded into them. Appended where a row is busy, by the store alone; revenue_metrics_live adds them.';
+        COMMENT ON COLUMN @extschema@.revenue_deltas.written_by IS 'The 64-bit id of the transaction that appended the row.';
+        COMMENT ON COLUMN @extschema@.revenue_deltas.customer IS 'As in revenue_customers; null where no customer''s orders change.';
+        COMMENT ON COLUMN @extschema@.revenue_deltas.customer_orders IS 'Change of the customer''s order_count in revenue_customers.';
+        COMMENT ON COLUMN @extschema@.revenue_deltas.total_revenue IS
+            'Change of the column in revenue_metrics, like the columns that follow; zero in a bucket''s further rows, which bring further customers.';
+    END IF;
+
+    IF to_regclass('@extschema@.revenue_fold_progress') IS NULL THEN
+        CREATE TABLE @extschema@.revenue_fold_progress (
+            system_identifier bigint PRIMARY KEY,
+            folded_before bigint NOT NULL
+        );
+        COMMENT ON TABLE @extschema@.revenue_fold_progress IS
+            'How far revenue_deltas has been folded: no delta of a transaction before folded_before is pending. It speaks of one cluster''s transactions, and is ignored where a dump took it to another.';
+        COMMENT ON COLUMN @extschema@.revenue_fold_progress.system_identifier IS 'The cluster, as pg_control_system() names it.';
+    END IF;
+
+    PERFORM @extschema@.create_revenue_view();
 END
 $body$;
-COMMENT ON FUNCTION create_revenue_tables() IS 'Internal to create_store(): makes the missing ones of revenue_metrics, revenue_customers.';
+COMMENT ON FUNCTION create_revenue_tables() IS
+    'Internal to create_store(): makes the missing ones of revenue_metrics, revenue_customers, revenue_deltas with its sequence, revenue_fold_progress, revenue_metrics_live.';
 REVOKE ALL ON FUNCTION create_revenue_tables() FROM PUBLIC;
 
 -- Folding letters depends on the collation's version, so this is STABLE, not IMMUTABLE.
@@ -121,71 +166,3 @@ END
 $body$;
 COMMENT ON FUNCTION attach_revenue_rollup() IS 'Internal to create_store(): puts the triggers that keep the rollup on orders, payments and tenants.';
 REVOKE ALL ON FUNCTION attach_revenue_rollup() FROM PUBLIC;
-
-CREATE FUNCTION rebuild_revenue_metrics(tenant uuid, from_date date DEFAULT NULL, to_date date DEFAULT NULL) RETURNS bigint
-    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'brainsait_rebuild_revenue_metrics';
-COMMENT ON FUNCTION rebuild_revenue_metrics(uuid, date, date) IS
-    'Computes a tenant''s revenue_metrics anew for the days from_date to to_date (inclusive; null: without bound) and returns how many rows were wrong. Commits of other writers wait meanwhile. Errors: 22004 null tenant, 22023 unknown tenant or from_date after to_date.';
-REVOKE ALL ON FUNCTION rebuild_revenue_metrics(uuid, date, date) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION rebuild_revenue_metrics(uuid, date, date) TO brainsait_owner, brainsait_operator;
-
-CREATE FUNCTION check_revenue_metrics(
-    tenant uuid DEFAULT NULL,
-    OUT tenant_id uuid, OUT date date, OUT currency text, OUT column_name text, OUT stored numeric, OUT recomputed numeric
-) RETURNS SETOF record
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS
-$body$
-WITH counted AS (
-    SELECT o.id, o.tenant_id, (o.created_at AT TIME ZONE coalesce(t.settings ->> 'timezone', 'UTC'))::date AS day,
-           coalesce(o.currency, 'XXX') AS currency, o.total,
-           @extschema@.revenue_customer(o.user_id, o.customer_email, o.id) AS customer,
-           coalesce(o.status::text NOT IN ('cancelled', 'canceled'), true)
-               AND (coalesce(o.payment_status::text IN ('paid', 'partially_refunded', 'refunded'), false)
-                    OR coalesce(o.status::text IN ('completed', 'archived', 'refunded'), false)) AS paid
-    FROM @extschema@.orders o
-    JOIN @extschema@.tenants t ON t.id = o.tenant_id
-    WHERE o.created_at IS NOT NULL AND (tenant IS NULL OR o.tenant_id = tenant)
-), refunds AS (
-    SELECT p.tenant_id, p.order_id, sum(p.refunded_amount) AS amount
-    FROM @extschema@.payments p
-    WHERE p.refunded_amount <> 0 AND (tenant IS NULL OR p.tenant_id = tenant)
-    GROUP BY p.tenant_id, p.order_id
-), sums AS (
-    SELECT c.tenant_id, c.day, c.currency, coalesce(sum(c.total), 0) AS total, count(*) AS orders,
-           count(DISTINCT c.customer) AS customers, coalesce(sum(c.total) FILTER (WHERE c.paid), 0) AS paid,
-           count(*) FILTER (WHERE c.paid) AS paid_orders, coalesce(sum(r.amount), 0) AS refunded
-    FROM counted c
-    LEFT JOIN refunds r ON r.tenant_id = c.tenant_id AND r.order_id = c.id
-    GROUP BY c.tenant_id, c.day, c.currency
-), customers AS (
-    SELECT c.tenant_id, c.day, c.currency, c.customer, count(*) AS orders
-    FROM counted c
-    GROUP BY c.tenant_id, c.day, c.currency, c.customer
-)
-SELECT coalesce(m.tenant_id, s.tenant_id), coalesce(m.date, s.day), coalesce(m.currency, s.currency),
-       pair.column_name, pair.stored, pair.recomputed
-FROM (SELECT * FROM @extschema@.revenue_metrics r WHERE tenant IS NULL OR r.tenant_id = tenant) AS m
-FULL JOIN sums s ON s.tenant_id = m.tenant_id AND s.day = m.date AND s.currency = m.currency
-CROSS JOIN LATERAL (VALUES
-    ('total_revenue', m.total_revenue, s.total),
-    ('order_count', m.order_count::numeric, s.orders::numeric),
-    ('customer_count', m.customer_count::numeric, s.customers::numeric),
-    ('average_order_value', m.average_order_value, round(s.total / s.orders, 2)),
-    ('paid_revenue', m.paid_revenue, s.paid),
-    ('paid_order_count', m.paid_order_count::numeric, s.paid_orders::numeric),
-    ('refunded_amount', m.refunded_amount, s.refunded),
-    ('net_revenue', m.net_revenue, s.paid - s.refunded)
-) AS pair (column_name, stored, recomputed)
-WHERE pair.stored IS DISTINCT FROM pair.recomputed
-UNION ALL
-SELECT coalesce(r.tenant_id, c.tenant_id), coalesce(r.date, c.day), coalesce(r.currency, c.currency),
-       'orders of customer ' || coalesce(r.customer, c.customer), r.order_count, c.orders
-FROM (SELECT * FROM @extschema@.revenue_customers k WHERE tenant IS NULL OR k.tenant_id = tenant) AS r
-FULL JOIN customers c ON c.tenant_id = r.tenant_id AND c.day = r.date AND c.currency = r.currency AND c.customer = r.customer
-WHERE r.order_count IS DISTINCT FROM c.orders
-ORDER BY 1, 2, 3, 4
-$body$;
-COMMENT ON FUNCTION check_revenue_metrics(uuid) IS
-    'Every difference between the rollup and what orders and payments give, as the caller sees them: none, unless triggers were disabled. Inside a transaction that changed orders the rollup follows at commit.';
-REVOKE ALL ON FUNCTION check_revenue_metrics(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION check_revenue_metrics(uuid) TO brainsait_owner, brainsait_app, brainsait_operator;

@@ -17,6 +17,10 @@ VALUES
     ('order_code_sequence', 'S', 'last_value bigint'),
     ('revenue_metrics', 'r', 'id uuid, tenant_id uuid, date date, total_revenue numeric(15,2), order_count integer, customer_count integer, average_order_value numeric(10,2), currency character varying(3), created_at timestamp with time zone, paid_revenue numeric(15,2), paid_order_count integer, refunded_amount numeric(15,2), net_revenue numeric(15,2)'),
     ('revenue_customers', 'r', 'tenant_id uuid, date date, currency character varying(3), customer uuid, order_count integer'),
+    ('revenue_deltas_id_seq', 'S', 'last_value bigint'),
+    ('revenue_deltas', 'r', 'id bigint, written_by bigint, tenant_id uuid, date date, currency character varying(3), customer uuid, customer_orders integer, total_revenue numeric, order_count integer, paid_revenue numeric, paid_order_count integer, refunded_amount numeric'),
+    ('revenue_fold_progress', 'r', 'system_identifier bigint, folded_before bigint'),
+    ('revenue_metrics_live', 'v', 'id uuid, tenant_id uuid, date date, total_revenue numeric(15,2), order_count integer, customer_count integer, average_order_value numeric(10,2), currency character varying(3), created_at timestamp with time zone, paid_revenue numeric(15,2), paid_order_count integer, refunded_amount numeric(15,2), net_revenue numeric(15,2)'),
     ('analytics_events', 'p', 'id uuid, tenant_id uuid, event_type character varying(100), user_id uuid, session_id character varying(255), properties jsonb, "timestamp" timestamp with time zone'),
     ('integrations', 'r', 'id uuid, tenant_id uuid, name character varying(100), type character varying(50), status character varying(50), config jsonb, credentials jsonb, last_sync timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone'),
     ('webhooks', 'r', 'id uuid, tenant_id uuid, url character varying(500), events text[], secret character varying(255), status character varying(50), description text, created_at timestamp with time zone, updated_at timestamp with time zone'),
@@ -62,7 +66,7 @@ BEGIN
         JOIN pg_class c ON c.oid = part.oid
     LOOP
         EXECUTE format('ALTER %s %s OWNER TO brainsait_owner',
-                       CASE relation.kind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relation.name);
+                       CASE relation.kind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation.name);
     END LOOP;
 
     -- Identifiers of append-heavy tables follow time; the tenant comes from the context where it is left out.
@@ -85,10 +89,13 @@ BEGIN
     PERFORM @extschema@.isolate_table(('@extschema@.' || quote_ident(shape.table_name))::regclass,
                           CASE WHEN shape.table_name = 'tenants' THEN 'id'::name ELSE 'tenant_id' END)
     FROM @extschema@.store_shape() AS shape
-    WHERE shape.kind <> 'S' AND shape.table_name <> 'order_number_key';
-    -- The key that order codes are made with has no tenant, and no policy: it is nobody's to read.
+    WHERE shape.kind IN ('r', 'p') AND shape.table_name NOT IN ('order_number_key', 'revenue_fold_progress');
+    -- The key that order codes are made with, and how far the rollup is folded, have no tenant and no policy: they
+    -- are nobody's to read.
     ALTER TABLE @extschema@.order_number_key ENABLE ROW LEVEL SECURITY;
     ALTER TABLE @extschema@.order_number_key FORCE ROW LEVEL SECURITY;
+    ALTER TABLE @extschema@.revenue_fold_progress ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE @extschema@.revenue_fold_progress FORCE ROW LEVEL SECURITY;
     PERFORM @extschema@.grant_store_privileges();
 END
 $body$;
@@ -113,7 +120,9 @@ BEGIN
         ON @extschema@.webhooks TO brainsait_app, brainsait_operator;
 
     -- The store itself writes these. The document's retention command deletes deliveries as the application.
-    GRANT SELECT ON @extschema@.revenue_metrics, @extschema@.revenue_customers TO brainsait_app, brainsait_operator;
+    GRANT SELECT
+        ON @extschema@.revenue_metrics, @extschema@.revenue_customers, @extschema@.revenue_deltas, @extschema@.revenue_metrics_live
+        TO brainsait_app, brainsait_operator;
     GRANT SELECT, DELETE ON @extschema@.webhook_deliveries TO brainsait_app;
     GRANT SELECT, INSERT, UPDATE, DELETE ON @extschema@.webhook_deliveries TO brainsait_operator;
 END
@@ -158,6 +167,7 @@ BEGIN
     IF found_here IS DISTINCT FROM @extschema@.store_parts() THEN
         -- Nobody kept the rollup while tables or triggers were away.
         DELETE FROM @extschema@.revenue_customers WHERE tenant_id NOT IN (SELECT id FROM @extschema@.tenants);
+        DELETE FROM @extschema@.revenue_deltas WHERE tenant_id NOT IN (SELECT id FROM @extschema@.tenants);
         PERFORM @extschema@.rebuild_revenue_metrics(id) FROM @extschema@.tenants;
     END IF;
 END

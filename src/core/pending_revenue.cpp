@@ -39,7 +39,7 @@ void append_missing(std::pmr::vector<Element> &list, const Element &element) {
 } // namespace
 
 bool RevenueChanges::empty() const noexcept {
-  return !cleared_all && !cleared_refunds && buckets.empty() && orders.empty() &&
+  return !cleared_all && !cleared_refunds && !appended && buckets.empty() && orders.empty() &&
          rebuilds.empty() && deleted_tenants.empty();
 }
 
@@ -58,6 +58,24 @@ void RevenueChanges::add(const OrderContribution &contribution, int sign) {
 
   std::uint32_t customer = customers.find_or_insert({contribution.customer, bucket});
   customers[customer].value = sum_of(customers[customer].value, std::int32_t{sign});
+}
+
+void RevenueChanges::add_delta(const RevenueBucket &bucket, const BucketDelta &delta) {
+  BucketDelta &own = buckets[buckets.find_or_insert(bucket)].value;
+  own = sum_of(own, delta);
+}
+
+void RevenueChanges::add_customer(const RevenueBucket &bucket, const Uuid &customer,
+                                  std::int32_t order_count) {
+  std::uint32_t index = buckets.find_or_insert(bucket);
+  std::int32_t &own = customers[customers.find_or_insert({customer, index})].value;
+  own = sum_of(own, order_count);
+}
+
+void RevenueChanges::mark_appended() noexcept {
+  buckets.clear();
+  customers.clear();
+  appended = true;
 }
 
 void RevenueChanges::add_refund(const Uuid &tenant, const Uuid &order, std::int64_t amount) {
@@ -135,6 +153,7 @@ void RevenueChanges::merge(RevenueChanges &&later) {
   for (const Uuid &tenant : later.deleted_tenants)
     append_missing(deleted_tenants, tenant);
   cleared_refunds = cleared_refunds || later.cleared_refunds;
+  appended = appended || later.appended;
   if (later.cleared_all) {
     cleared_all = true;
     buckets = std::move(later.buckets);

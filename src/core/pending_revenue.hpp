@@ -94,6 +94,14 @@ public:
   /// Adds `sign` (+1 or -1) times what an order contributes.
   void add(const OrderContribution &contribution, int sign);
 
+  /// Adds what was counted elsewhere: `delta` to a bucket, and `orders` to a customer's orders
+  /// there.
+  void add_delta(const RevenueBucket &bucket, const BucketDelta &delta);
+  void add_customer(const RevenueBucket &bucket, const Uuid &customer, std::int32_t order_count);
+
+  /// Forgets buckets and customers, which were written down elsewhere just now.
+  void mark_appended() noexcept;
+
   /// Adds to the refunds of an order of `tenant`; 0 only makes the order known.
   void add_refund(const Uuid &tenant, const Uuid &order, std::int64_t amount);
 
@@ -125,6 +133,7 @@ public:
 
   bool cleared_all = false;
   bool cleared_refunds = false;
+  bool appended = false; ///< mark_appended() was called
   DenseMap<RevenueBucket, BucketDelta> buckets;
   DenseMap<CustomerInBucket, std::int32_t> customers; ///< change of the customer's orders there
   DenseMap<Uuid, OrderChange> orders;

@@ -3,19 +3,23 @@
 namespace brainsait::pg {
 namespace {
 
-LockAcquireResult acquire(LockClass lock_class, uint64 key_hash, bool do_not_wait) {
+LockAcquireResult acquire(LockClass lock_class, uint64 key_hash, LockStrength strength,
+                          bool do_not_wait) {
   LOCKTAG tag;
   SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, uint32(key_hash >> 32), uint32(key_hash),
                        uint16(lock_class));
-  return LockAcquire(&tag, ExclusiveLock, false, do_not_wait);
+  LOCKMODE mode = strength == LockStrength::shared ? ShareLock : ExclusiveLock;
+  return LockAcquire(&tag, mode, false, do_not_wait);
 }
 
 } // namespace
 
-void lock_key(LockClass lock_class, uint64 key_hash) { (void)acquire(lock_class, key_hash, false); }
+void lock_key(LockClass lock_class, uint64 key_hash, LockStrength strength) {
+  (void)acquire(lock_class, key_hash, strength, false);
+}
 
-bool try_lock_key(LockClass lock_class, uint64 key_hash) {
-  return acquire(lock_class, key_hash, true) != LOCKACQUIRE_NOT_AVAIL;
+bool try_lock_key(LockClass lock_class, uint64 key_hash, LockStrength strength) {
+  return acquire(lock_class, key_hash, strength, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 } // namespace brainsait::pg

@@ -75,6 +75,16 @@ int StoreQuery::run(const Store &store, Datum *arguments, const char *nulls, lon
   return code;
 }
 
+int StoreQuery::run_at(const Store &store, Snapshot snapshot, Datum *arguments) {
+  if (!is_ready(store))
+    prepare(store);
+  int code =
+      SPI_execute_snapshot(plan_, arguments, nullptr, snapshot, InvalidSnapshot, false, true, 0);
+  if (code < 0)
+    elog(ERROR, "query on the store's tables failed: %s", SPI_result_code_string(code));
+  return code;
+}
+
 int StoreQuery::run_by_index(const Store &store, Datum *arguments) {
   if (!is_ready(store))
     prepare(store, CURSOR_OPT_GENERIC_PLAN);
@@ -87,6 +97,15 @@ int StoreQuery::run_by_index(const Store &store, Datum *arguments) {
   int code = run(store, arguments);
   AtEOXact_GUC(true, guc_level);
   planned_ = true;
+  return code;
+}
+
+int StoreQuery::read(const Store &store, Datum *arguments) {
+  if (!is_ready(store))
+    prepare(store);
+  int code = SPI_execute_plan(plan_, arguments, nullptr, true, 0);
+  if (code < 0)
+    elog(ERROR, "query on the store's tables failed: %s", SPI_result_code_string(code));
   return code;
 }
 

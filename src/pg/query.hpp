@@ -40,10 +40,18 @@ public:
   /// `nulls` as in SPI_execute_plan, or nullptr where no argument is null.
   int run(const Store &store, Datum *arguments, const char *nulls = nullptr, long limit = 0);
 
-  /// The same, by an index alone where there is one: a small table's only page would be read faster
+  /// The same with a snapshot that the caller took and registered, so that several queries see one
+  /// moment (and the transaction's own changes so far).
+  int run_at(const Store &store, Snapshot snapshot, Datum *arguments);
+
+  /// As run(), by an index alone where there is one: a small table's only page would be read faster
   /// whole, but that reads every version that updates leave behind, and under SERIALIZABLE it
   /// conflicts with every writer. One plan for all arguments.
   int run_by_index(const Store &store, Datum *arguments);
+
+  /// Runs a query that only reads inside an owner session, with the snapshot of the query that
+  /// called us: it sees what that one sees, and nothing newer.
+  int read(const Store &store, Datum *arguments);
 
 private:
   bool is_ready(const Store &store) const;

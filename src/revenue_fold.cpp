@@ -1,0 +1,278 @@
+// Folding: what is pending in revenue_deltas goes into revenue_customers and revenue_metrics,
+// oldest first, and revenue_fold_progress remembers how far.
+//
+// Deltas are read from the place where the last fold ended on, so that nobody walks again and again
+// over those that are gone but which an old snapshot keeps vacuum from removing. That bound is the
+// oldest transaction that may still append, or the oldest that has a delta pending: whatever was
+// written by an older one is visible to a snapshot taken after the bound, and so has been folded.
+
+#include "revenue_fold.hpp"
+
+#include "pg/guard.hpp"
+#include "pg/key_lock.hpp"
+#include "pg/memory_resource.hpp"
+#include "pg/query.hpp"
+#include "revenue_pending.hpp"
+#include "revenue_queue.hpp"
+#include "revenue_rows.hpp"
+
+extern "C" {
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/date.h"
+}
+
+#include <algorithm>
+
+namespace brainsait {
+namespace {
+
+/// How many deltas are folded at a time, and of how many buckets where those are locked one by one.
+constexpr int most_deltas = 20'000;
+constexpr std::size_t most_buckets = 64;
+
+#define FOLDED_BEFORE                                                                              \
+  "COALESCE((SELECT p.folded_before FROM @store@.revenue_fold_progress p"                          \
+  "          WHERE p.system_identifier OPERATOR(pg_catalog.=) $1), 0)"
+
+pg::StoreQuery read_bound("SELECT " FOLDED_BEFORE, INT8OID);
+
+pg::StoreQuery
+    list_deltas("SELECT d.written_by, d.id, d.tenant_id, d.date, d.currency::pg_catalog.text "
+                "FROM @store@.revenue_deltas d "
+                "WHERE d.written_by OPERATOR(pg_catalog.>=) " FOLDED_BEFORE
+                "  AND ROW(d.written_by, d.id) OPERATOR(pg_catalog.>) ROW($2, $3) "
+                "ORDER BY d.written_by, d.id LIMIT $4",
+                INT8OID, INT8OID, INT8OID, INT4OID);
+
+pg::StoreQuery
+    list_own_buckets("SELECT DISTINCT d.tenant_id, d.date, d.currency::pg_catalog.text "
+                     "FROM @store@.revenue_deltas d WHERE d.written_by OPERATOR(pg_catalog.=) $1",
+                     INT8OID);
+
+pg::StoreQuery
+    count_buckets("SELECT pg_catalog.count(*)::pg_catalog.int4 FROM ("
+                  "  SELECT DISTINCT d.tenant_id, d.date, d.currency FROM @store@.revenue_deltas d"
+                  "  WHERE d.written_by OPERATOR(pg_catalog.>=) " FOLDED_BEFORE " LIMIT $2) AS b",
+                  INT8OID, INT4OID);
+
+// A tenant that is being deleted is left out: its row is locked, and its end deletes its deltas.
+pg::StoreQuery lock_tenants("SELECT id FROM @store@.tenants "
+                            "WHERE id OPERATOR(pg_catalog.=) ANY ($1) FOR KEY SHARE SKIP LOCKED",
+                            UUIDARRAYOID);
+
+pg::StoreQuery remove_orphans(
+    "DELETE FROM @store@.revenue_deltas d WHERE d.tenant_id OPERATOR(pg_catalog.=) ANY ($1)"
+    "  AND NOT EXISTS (SELECT FROM @store@.tenants t"
+    "                  WHERE t.id OPERATOR(pg_catalog.=) d.tenant_id)",
+    UUIDARRAYOID);
+
+// Rows of other clusters came with a dump.
+pg::StoreQuery set_bound(
+    "WITH strange AS (DELETE FROM @store@.revenue_fold_progress"
+    "                 WHERE system_identifier OPERATOR(pg_catalog.<>) $1) "
+    "INSERT INTO @store@.revenue_fold_progress AS p (system_identifier, folded_before) "
+    "SELECT $1, LEAST($2, (SELECT pg_catalog.min(d.written_by) FROM @store@.revenue_deltas d"
+    "                      WHERE d.written_by OPERATOR(pg_catalog.>=) " FOLDED_BEFORE ")) "
+    "ON CONFLICT (system_identifier) DO UPDATE SET folded_before = excluded.folded_before"
+    " WHERE p.folded_before OPERATOR(pg_catalog.<) excluded.folded_before",
+    INT8OID, INT8OID);
+
+core::RevenueBucket bucket_of_row(uint64 row, int first_column) {
+  bool is_null;
+  core::RevenueBucket bucket = {};
+  bucket.tenant = to_core(*DatumGetUUIDP(pg::result_datum(row, first_column, is_null)));
+  bucket.day = DatumGetDateADT(pg::result_datum(row, first_column + 1, is_null));
+  strlcpy(bucket.currency.data(),
+          TextDatumGetCString(pg::result_datum(row, first_column + 2, is_null)),
+          bucket.currency.size());
+  return bucket;
+}
+
+void write_all(const pg::Store &store, const core::RevenueChanges &sums) {
+  BucketList list = changed_buckets(sums);
+  for (const KeyedIndex *key = list.keys; key != list.keys + list.count; ++key) {
+    CHECK_FOR_INTERRUPTS();
+    const auto &entry = sums.buckets[key->index];
+    write_bucket(store, entry.key, entry.value, customers_of(list, key->index));
+  }
+}
+
+struct Slice {
+  int64 folded = 0;
+  bool more = false; ///< there are deltas behind `last`
+  DeltaPlace last = before_every_delta;
+};
+
+/// The oldest pending deltas after a place: their buckets, and where they end.
+class SliceBuckets {
+public:
+  SliceBuckets(const pg::Store &store, const DeltaPlace &after, bool exclusive) : last(after) {
+    Datum arguments[] = {Int64GetDatum(cluster_identifier()), Int64GetDatum(after.written_by),
+                         Int64GetDatum(after.id), Int32GetDatum(most_deltas)};
+    list_deltas.run_by_index(store, arguments);
+    more = SPI_processed == uint64(most_deltas);
+    buckets = palloc_many<core::RevenueBucket>(SPI_processed);
+    core::RevenueChanges &seen = new_revenue_changes();
+    for (uint64 row = 0; row < SPI_processed; ++row) {
+      core::RevenueBucket bucket = bucket_of_row(row, 3);
+      if (seen.buckets.find(bucket) == seen.buckets.none) {
+        if (count == most_buckets && !exclusive) {
+          more = true;
+          break;
+        }
+        pg::run_guarded([&] { seen.buckets.find_or_insert(bucket); });
+        buckets[count++] = bucket;
+      }
+      bool is_null;
+      last = {DatumGetInt64(pg::result_datum(row, 1, is_null)),
+              DatumGetInt64(pg::result_datum(row, 2, is_null))};
+    }
+    SPI_freetuptable(SPI_tuptable);
+  }
+
+  /// Leaves out the buckets of tenants that are not there, or are being deleted. Returns how many
+  /// deltas of tenants that are not there it deleted.
+  int64 lock_tenants_of_buckets(const pg::Store &store) {
+    Datum *ids = palloc_many<Datum>(count);
+    for (std::size_t i = 0; i < count; ++i)
+      ids[i] = PointerGetDatum(buckets[i].tenant.data());
+    Datum asked =
+        PointerGetDatum(construct_array(ids, int(count), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+    lock_tenants.run(store, &asked);
+    std::size_t locked_count = SPI_processed;
+    auto *locked = palloc_many<core::Uuid>(locked_count);
+    for (std::size_t row = 0; row < locked_count; ++row) {
+      bool is_null;
+      locked[row] = to_core(*DatumGetUUIDP(pg::result_datum(row, 1, is_null)));
+    }
+    SPI_freetuptable(SPI_tuptable);
+    std::sort(locked, locked + locked_count);
+    auto *end = std::remove_if(buckets, buckets + count, [&](const core::RevenueBucket &bucket) {
+      return !std::binary_search(locked, locked + locked_count, bucket.tenant);
+    });
+    bool all = end == buckets + count;
+    count = end - buckets;
+    if (all)
+      return 0;
+    remove_orphans.run(store, &asked);
+    return int64(SPI_processed);
+  }
+
+  core::RevenueBucket *buckets = nullptr;
+  std::size_t count = 0;
+  bool more = false;
+  DeltaPlace last;
+};
+static_assert(std::is_trivially_destructible_v<SliceBuckets>);
+
+/// Folds the oldest deltas after a place. The caller holds a lock on revenue_metrics: SHARE ROW
+/// EXCLUSIVE where `exclusive`, else ROW EXCLUSIVE.
+Slice fold_slice(const pg::Store &store, const DeltaPlace &after, bool exclusive) {
+  CHECK_FOR_INTERRUPTS();
+  pg::OwnerSession session = pg::begin_owner_session(store);
+  int64 oldest_writer = widen_transaction_id(GetLatestSnapshot()->xmin);
+  SliceBuckets chosen(store, after, exclusive);
+  Slice slice = {.folded = 0, .more = chosen.more, .last = chosen.last};
+  if (chosen.count > 0) {
+    slice.folded = chosen.lock_tenants_of_buckets(store);
+    if (!exclusive) {
+      std::uint64_t *keys = palloc_many<std::uint64_t>(chosen.count);
+      for (std::size_t i = 0; i < chosen.count; ++i)
+        keys[i] = core::hash_of(chosen.buckets[i]);
+      std::sort(keys, keys + chosen.count);
+      for (std::size_t i = 0; i < chosen.count; ++i)
+        pg::lock_key(pg::LockClass::revenue_bucket, keys[i]);
+    }
+    core::RevenueChanges &sums = new_revenue_changes();
+    slice.folded += take_revenue_deltas(store, {chosen.buckets, chosen.count}, chosen.last, sums);
+    write_all(store, sums);
+    // Another fold that is about to move the bound leaves it where it is as right as here.
+    if (slice.folded > 0 && pg::try_lock_key(pg::LockClass::revenue_progress, pg::every_key)) {
+      Datum arguments[] = {Int64GetDatum(cluster_identifier()), Int64GetDatum(oldest_writer)};
+      set_bound.run_by_index(store, arguments);
+    }
+  }
+  pg::end_owner_session(session);
+  return slice;
+}
+
+} // namespace
+
+core::RevenueChanges &new_revenue_changes() {
+  void *resource = palloc(sizeof(pg::PallocResource));
+  void *changes = palloc(sizeof(core::RevenueChanges));
+  // Neither constructor allocates, nor can throw.
+  return *new (changes)
+      core::RevenueChanges(new (resource) pg::PallocResource(CurrentMemoryContext));
+}
+
+void fold_into(const pg::Store &store, core::RevenueChanges &sums, bool own) {
+  if (own) {
+    Datum writer = Int64GetDatum(int64(U64FromFullTransactionId(GetTopFullTransactionId())));
+    list_own_buckets.run(store, &writer);
+    for (uint64 row = 0; row < SPI_processed; ++row) {
+      core::RevenueBucket bucket = bucket_of_row(row, 1);
+      pg::run_guarded([&] { sums.buckets.find_or_insert(bucket); });
+    }
+    SPI_freetuptable(SPI_tuptable);
+  }
+  if (sums.buckets.empty())
+    return;
+  auto *buckets = palloc_many<core::RevenueBucket>(sums.buckets.size());
+  std::size_t count = 0;
+  for (const auto &entry : sums.buckets)
+    buckets[count++] = entry.key;
+  (void)take_revenue_deltas(store, {buckets, count}, after_every_delta, sums);
+  write_all(store, sums);
+}
+
+int64 fold_revenue_deltas(const pg::Store &store) {
+  LockRelationOid(store_table(store, "revenue_metrics"), RowExclusiveLock);
+  Slice slice;
+  do
+    slice = fold_slice(store, slice.last, false);
+  while (slice.folded == 0 && slice.more);
+  return slice.folded;
+}
+
+} // namespace brainsait
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(brainsait_fold_revenue_deltas);
+PG_FUNCTION_INFO_V1(brainsait_revenue_deltas_from);
+
+/// fold_revenue_deltas() -> bigint: folds everything that is pending; how many deltas those were.
+Datum brainsait_fold_revenue_deltas(PG_FUNCTION_ARGS) {
+  using namespace brainsait;
+  const pg::Store store = pg::store_of_function(fcinfo->flinfo->fn_oid);
+  pg::OwnerSession session = pg::begin_owner_session(store);
+  Datum arguments[] = {Int64GetDatum(cluster_identifier()), Int32GetDatum(most_buckets + 1)};
+  count_buckets.run_by_index(store, arguments);
+  bool exclusive = DatumGetInt32(pg::result_scalar()) > int32(most_buckets);
+  pg::end_owner_session(session);
+
+  LockRelationOid(store_table(store, "revenue_metrics"),
+                  exclusive ? ShareRowExclusiveLock : RowExclusiveLock);
+  int64 folded = 0;
+  Slice slice;
+  do {
+    slice = fold_slice(store, slice.last, exclusive);
+    folded += slice.folded;
+  } while (slice.more);
+  PG_RETURN_INT64(folded);
+}
+
+/// revenue_deltas_from() -> bigint: deltas that an older transaction wrote have been folded.
+Datum brainsait_revenue_deltas_from(PG_FUNCTION_ARGS) {
+  using namespace brainsait;
+  const pg::Store store = pg::store_of_function(fcinfo->flinfo->fn_oid);
+  pg::OwnerSession session = pg::begin_owner_session(store);
+  Datum cluster = Int64GetDatum(cluster_identifier());
+  read_bound.read(store, &cluster);
+  int64 bound = DatumGetInt64(pg::result_scalar());
+  pg::end_owner_session(session);
+  PG_RETURN_INT64(bound);
+}
+}

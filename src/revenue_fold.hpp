@@ -1,0 +1,22 @@
+#pragma once
+
+#include "core/pending_revenue.hpp"
+#include "pg/store.hpp"
+
+namespace brainsait {
+
+/// Folds a part of what is pending in revenue_deltas into revenue_customers and revenue_metrics:
+/// the oldest deltas, of at most 64 buckets. Called inside a transaction, opens an owner session of
+/// its own, and waits for the buckets' other writers. Returns the number of deltas that went; 0
+/// means that nothing is pending but what belongs to tenants that are being deleted right now.
+int64 fold_revenue_deltas(const pg::Store &store);
+
+/// New changes in the current memory context, which forgets them.
+core::RevenueChanges &new_revenue_changes();
+
+/// Adds the pending deltas of the buckets of `sums` to it, and writes it to revenue_customers and
+/// revenue_metrics; in an owner session. With `own`, also those of every other bucket that this
+/// transaction appended to. The caller has locked the buckets, or all of revenue_metrics.
+void fold_into(const pg::Store &store, core::RevenueChanges &sums, bool own);
+
+} // namespace brainsait
