@@ -125,6 +125,18 @@ bool is_paid(std::string_view status, std::string_view payment_status) {
          (is_one_of(payment_status, paid) || is_one_of(status, delivered));
 }
 
+/// An amount of one order or payment in hundredths. No more than an average of them can be, which
+/// has ten digits: what is appended to the queue must fit the row that it is folded into.
+std::int64_t row_amount(Datum value) {
+  constexpr std::int64_t most = 99'999'999'99;
+  std::int64_t amount = hundredths(value);
+  if (amount > most || amount < -most)
+    ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+                    errmsg("amount %s is out of range for the revenue rollup",
+                           DatumGetCString(DirectFunctionCall1(numeric_out, value)))));
+  return amount;
+}
+
 /// What the last call of tenant_zone() found: a load names the same tenant over and over.
 struct LastZone {
   uint64 generation;
@@ -219,7 +231,7 @@ OrderRow read_order(const pg::Store &store, Relation orders, TupleTableSlot *slo
   contribution.paid = is_paid(view_of(text_value(slot, columns.status)),
                               view_of(text_value(slot, columns.payment_status)));
   Datum total = slot_getattr(slot, columns.total.number, &is_null);
-  contribution.total = is_null ? 0 : hundredths(total);
+  contribution.total = is_null ? 0 : row_amount(total);
   Datum user = slot_getattr(slot, columns.user_id.number, &is_null);
   contribution.customer =
       revenue_customer(is_null ? nullptr : DatumGetUUIDP(user),
@@ -240,7 +252,7 @@ PaymentRow read_payment(Relation payments, TupleTableSlot *slot) {
   payment.order = to_core(*DatumGetUUIDP(order));
   payment.tenant = to_core(*DatumGetUUIDP(tenant));
   Datum refunded = slot_getattr(slot, columns.refunded_amount.number, &is_null);
-  payment.refunded = is_null ? 0 : hundredths(refunded);
+  payment.refunded = is_null ? 0 : row_amount(refunded);
   return payment;
 }
 

@@ -27,7 +27,8 @@ struct PaymentRow {
 
 /// Reads rows of orders and payments by column name, whatever order or added columns the tables
 /// have. Raise 42703 where a column is missing, 42804 where its type cannot be read, 22023 where an
-/// amount has more than two decimals or a currency is not three capital letters.
+/// amount has more than two decimals or a currency is not three capital letters, 22003 where an
+/// amount has more than ten digits.
 OrderRow read_order(const pg::Store &store, Relation orders, TupleTableSlot *slot);
 PaymentRow read_payment(Relation payments, TupleTableSlot *slot);
 

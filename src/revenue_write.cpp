@@ -44,11 +44,16 @@ pg::StoreQuery add_customers(
     "FROM written w JOIN delta d ON d.customer OPERATOR(pg_catalog.=) w.customer",
     UUIDOID, DATEOID, TEXTOID, UUIDARRAYOID, INT4ARRAYOID);
 
+// Each is looked up by itself, whatever the planner believes: a bucket may have very many others.
 pg::StoreQuery remove_customers(
     "DELETE FROM @store@.revenue_customers "
-    "WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND date OPERATOR(pg_catalog.=) $2"
-    "  AND currency::pg_catalog.text OPERATOR(pg_catalog.=) $3"
-    "  AND customer OPERATOR(pg_catalog.=) ANY ($4) AND order_count OPERATOR(pg_catalog.=) 0",
+    "WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+    " SELECT (SELECT c.ctid FROM @store@.revenue_customers c"
+    "         WHERE c.tenant_id OPERATOR(pg_catalog.=) $1 AND c.date OPERATOR(pg_catalog.=) $2"
+    "           AND c.currency::pg_catalog.text OPERATOR(pg_catalog.=) $3"
+    "           AND c.customer OPERATOR(pg_catalog.=) given.customer"
+    "           AND c.order_count OPERATOR(pg_catalog.=) 0)"
+    " FROM pg_catalog.unnest($4) AS given (customer)))",
     UUIDOID, DATEOID, TEXTOID, UUIDARRAYOID);
 
 // A bucket mostly exists already, and a plain UPDATE costs less than INSERT ... ON CONFLICT. There
@@ -134,7 +139,7 @@ std::int64_t write_customers(const pg::Store &store, const BucketArguments &buck
     Datum arguments[] = {bucket.tenant, bucket.date, bucket.currency,
                          PointerGetDatum(construct_array(ids, int(customers.size()), UUIDOID,
                                                          UUID_LEN, false, TYPALIGN_CHAR))};
-    remove_customers.run(store, arguments);
+    remove_customers.run_by_index(store, arguments);
   }
   pfree(ids);
   pfree(orders);

@@ -2,7 +2,7 @@
 -- comparing with orders and payments.
 
 CREATE FUNCTION revenue_deltas_from() RETURNS bigint
-    LANGUAGE C STABLE PARALLEL SAFE SECURITY DEFINER AS 'MODULE_PATHNAME', 'brainsait_revenue_deltas_from';
+    LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'brainsait_revenue_deltas_from';
 COMMENT ON FUNCTION revenue_deltas_from() IS
     'The written_by from which revenue_deltas may hold pending rows, as the calling query''s snapshot knows it: what is older has been folded, whatever vacuum has left of it. 0 where nothing is known.';
 REVOKE ALL ON FUNCTION revenue_deltas_from() FROM PUBLIC;
