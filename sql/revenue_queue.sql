@@ -214,20 +214,29 @@ ROLLBACK TO SAVEPOINT s;
 SELECT count(*) FROM revenue_deltas WHERE written_by = txid_current();
 COMMIT;
 TABLE unequal;
+-- Kept, and under rollup_wait: written in the end.
+SET brainsait.rollup_wait = on;
 BEGIN;
 INSERT INTO orders (tenant_id, number, total, created_at) SELECT :greenwich, 'f' || i, 1, '2026-06-02 12:00+00' FROM generate_series(1, 140000) i;
+SELECT count(*) FROM revenue_deltas WHERE written_by = txid_current();
 UPDATE orders SET total = 2 WHERE number = 'f1';
+COMMIT;
+RESET brainsait.rollup_wait;
+SELECT count(*) FROM revenue_deltas;
+SELECT date, order_count, customer_count, total_revenue FROM revenue_metrics WHERE tenant_id = :greenwich AND date >= '2026-06-01';
+-- More deltas than are folded at a time.
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+INSERT INTO orders (tenant_id, number, total, created_at) SELECT :greenwich, 'h' || i, 1, '2026-06-03 12:00+00' FROM generate_series(1, 25000) i;
 COMMIT;
 SELECT date, order_count, customer_count, total_revenue FROM revenue_metrics_live WHERE tenant_id = :greenwich AND date >= '2026-06-01';
 SELECT fold_revenue_deltas() >= 0;
 SELECT count(*) FROM revenue_deltas;
 SELECT date, order_count, customer_count, total_revenue FROM revenue_metrics WHERE tenant_id = :greenwich AND date >= '2026-06-01';
-SET brainsait.rollup_wait = on;
-DELETE FROM orders WHERE tenant_id = :greenwich AND number LIKE 'f%';
-RESET brainsait.rollup_wait;
-SELECT count(*) FROM revenue_deltas;
 TABLE unfolded;
+SELECT * FROM check_revenue_metrics();
+TRUNCATE orders CASCADE;
 TABLE unequal;
+SELECT place('g0', :newyork, 1, '2026-08-01 12:00+00'), place('g0g', :greenwich, 1, '2026-08-01 12:00+00') \g /dev/null
 
 -- The application sees its own deltas and writes none; progress is nobody's to read, folding the operator's.
 INSERT INTO revenue_deltas (written_by, tenant_id, date, currency)

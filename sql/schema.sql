@@ -263,7 +263,11 @@ INSERT INTO conformance.deviations VALUES
     ('order_code_sequence', 'kind', NULL, 'sequence', 'what {CODE} order numbers are made from'),
     ('order_number_key', 'kind', NULL, 'table', 'what {CODE} order numbers are made from'),
     ('order_number_counters', 'kind', NULL, 'table', 'what {SEQ} order numbers are made from'),
-    ('revenue_customers', 'kind', NULL, 'table', 'who is counted in a day''s customer_count, so that deletes subtract');
+    ('revenue_customers', 'kind', NULL, 'table', 'who is counted in a day''s customer_count, so that deletes subtract'),
+    ('revenue_deltas', 'kind', NULL, 'table', 'changes of revenue_metrics that would have had to wait'),
+    ('revenue_deltas_id_seq', 'kind', NULL, 'sequence', 'changes of revenue_metrics that would have had to wait'),
+    ('revenue_fold_progress', 'kind', NULL, 'table', 'changes of revenue_metrics that would have had to wait'),
+    ('revenue_metrics_live', 'kind', NULL, 'view', 'revenue_metrics with the changes that are still to be folded into it');
 
 CREATE VIEW conformance.verdict AS
 SELECT 'not listed' AS problem, * FROM (
@@ -306,7 +310,7 @@ SELECT count(*) AS problems FROM conformance.verdict;
 WITH present AS (
     SELECT c.relname AS table_name, c.relkind AS kind, format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)) AS column_shape
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE c.relnamespace = 'shop'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    WHERE c.relnamespace = 'shop'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
     UNION ALL
     SELECT relname, relkind, 'last_value bigint' FROM pg_class
     WHERE relnamespace = 'shop'::regnamespace AND relkind = 'S'
