@@ -51,7 +51,7 @@ BEGIN
         FROM @extschema@.revenue_metrics m
         LEFT JOIN pending p ON p.tenant_id = m.tenant_id AND p.date = m.date AND p.currency = m.currency
         UNION ALL
-        SELECT NULL, p.tenant_id, p.date, 0, 0, 0, 0, p.currency, NULL, 0, 0, 0, 0, true,
+        SELECT NULL::uuid AS id, p.tenant_id, p.date, 0, 0, 0, 0, p.currency, NULL::timestamptz AS created_at, 0, 0, 0, 0, true,
                p.total, p.order_count, p.customers, p.paid, p.paid_order_count, p.refunded
         FROM pending p
         WHERE NOT coalesce((SELECT true FROM @extschema@.revenue_metrics m
@@ -74,8 +74,8 @@ BEGIN
            s.refunded_amount::decimal(15, 2) AS refunded_amount, s.net_revenue::decimal(15, 2) AS net_revenue
     FROM summed s
     -- A row of which nothing is left once what is pending is added.
-    WHERE (s.order_count, s.customer_count, s.paid_order_count, s.total_revenue, s.paid_revenue, s.refunded_amount)
-          IS DISTINCT FROM (0, 0, 0, 0, 0, 0);
+    WHERE s.order_count IS DISTINCT FROM 0 OR s.customer_count IS DISTINCT FROM 0 OR s.paid_order_count IS DISTINCT FROM 0
+       OR s.total_revenue IS DISTINCT FROM 0 OR s.paid_revenue IS DISTINCT FROM 0 OR s.refunded_amount IS DISTINCT FROM 0;
     COMMENT ON VIEW @extschema@.revenue_metrics_live IS
         'revenue_metrics with what is pending in revenue_deltas: exactly what orders and payments give, in every snapshot. id and created_at are null where revenue_metrics has no row yet.';
 END

@@ -109,7 +109,7 @@ for my $schema ('public', 'shop') {
     add_to_store($database, $schema);
     fill_store($source, $database, $schema);
     my $rows = table_rows($source, $database, $schema);
-    is(join(' ', grep { !length $rows->{$_} } sort keys %$rows), '', "$schema: there are rows in every table");
+    is(join(' ', grep { !length $rows->{$_} } sort keys %$rows), 'revenue_deltas', "$schema: there are rows in every table but the queue");
     is($source->safe_psql($database, qq{SELECT min(n) > 2 FROM (SELECT count(DISTINCT tableoid) AS n FROM "$schema".analytics_events
         UNION ALL SELECT count(DISTINCT tableoid) FROM "$schema".webhook_deliveries) AS t}), 't', "$schema: events in several partitions");
     is(rollup_differences($source, $database, $schema), '', "$schema: the rollup is right");
