@@ -86,7 +86,10 @@ pg::StoreQuery read_orders(
 
 pg::StoreQuery clear_metrics("DELETE FROM @store@.revenue_metrics");
 pg::StoreQuery clear_customers("DELETE FROM @store@.revenue_customers");
-pg::StoreQuery clear_deltas("DELETE FROM @store@.revenue_deltas");
+// What this transaction appended before the TRUNCATE went with it.
+pg::StoreQuery
+    clear_deltas("DELETE FROM @store@.revenue_deltas WHERE written_by OPERATOR(pg_catalog.<>) $1",
+                 INT8OID);
 // Whoever changes refunds holds the lock on payments that TRUNCATE has waited for: none is still to
 // come.
 pg::StoreQuery clear_refunds(
@@ -122,7 +125,8 @@ public:
     if (changes_.cleared_all) {
       clear_metrics.run(store_, nullptr);
       clear_customers.run(store_, nullptr);
-      clear_deltas.run(store_, nullptr);
+      Datum own = Int64GetDatum(own_transaction());
+      clear_deltas.run(store_, &own);
     }
     if (changes_.cleared_refunds)
       clear_refunds.run(store_, nullptr);

@@ -24,6 +24,10 @@ RevenueTransaction &revenue_transaction(const pg::Store &store);
 /// transaction, and forgets them. They are rolled back with it.
 void append_early(const pg::Store &store, core::RevenueChanges &changes);
 
+/// Deletes what this transaction appended early: every order is gone (TRUNCATE), and what is
+/// appended from now on counts.
+void forget_appended(const pg::Store &store);
+
 /// Reaching this many, the customers of a (sub)transaction's changes are appended to
 /// revenue_deltas at once, so that no statement needs memory for each of its rows.
 constexpr std::size_t most_pending_customers = 131'072;

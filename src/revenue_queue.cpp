@@ -41,6 +41,10 @@ pg::StoreQuery append_many(
     INT8OID, UUIDARRAYOID, DATEARRAYOID, TEXTARRAYOID, UUIDARRAYOID, INT4ARRAYOID, NUMERICARRAYOID,
     INT4ARRAYOID, NUMERICARRAYOID, INT4ARRAYOID, NUMERICARRAYOID);
 
+pg::StoreQuery
+    remove_own("DELETE FROM @store@.revenue_deltas WHERE written_by OPERATOR(pg_catalog.=) $1",
+               INT8OID);
+
 // Deltas are added up here, so that a bucket's row comes once for each of its customers.
 pg::StoreQuery take_deltas(
     "WITH taken AS ("
@@ -92,7 +96,7 @@ public:
 
   void flush(const pg::Store &store) {
     CHECK_FOR_INTERRUPTS();
-    Datum written_by = Int64GetDatum(int64(U64FromFullTransactionId(GetTopFullTransactionId())));
+    Datum written_by = Int64GetDatum(own_transaction());
     if (count_ == 1) {
       Datum values[] = {written_by,    tenants_[0],         days_[0],    currencies_[0],
                         customers_[0], customer_orders_[0], totals_[0],  orders_[0],
@@ -177,6 +181,15 @@ void append_early(const pg::Store &store, core::RevenueChanges &changes) {
   pg::end_owner_session(session);
   changes.mark_appended();
 }
+
+void forget_appended(const pg::Store &store) {
+  pg::OwnerSession session = pg::begin_owner_session(store);
+  Datum writer = Int64GetDatum(own_transaction());
+  remove_own.run_by_index(store, &writer);
+  pg::end_owner_session(session);
+}
+
+int64 own_transaction() { return int64(U64FromFullTransactionId(GetTopFullTransactionId())); }
 
 int64 take_revenue_deltas(const pg::Store &store, std::span<const core::RevenueBucket> buckets,
                           const DeltaPlace &last, core::RevenueChanges &changes) {

@@ -27,6 +27,9 @@ int64 take_revenue_deltas(const pg::Store &store, std::span<const core::RevenueB
 /// This cluster's name in revenue_fold_progress.
 int64 cluster_identifier();
 
+/// This transaction's revenue_deltas.written_by: its full id, assigned now where it had none.
+int64 own_transaction();
+
 /// The 64-bit id of a transaction that a snapshot taken now names.
 int64 widen_transaction_id(TransactionId id);
 

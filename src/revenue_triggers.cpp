@@ -220,7 +220,9 @@ Datum brainsait_revenue_orders_truncated(PG_FUNCTION_ARGS) {
                          [](TriggerEvent event) {
                            return TRIGGER_FIRED_AFTER(event) && TRIGGER_FIRED_BY_TRUNCATE(event);
                          });
-  change_revenue(store_of(fcinfo), [](core::RevenueChanges &changes) { changes.clear_all(); });
+  const pg::Store store = store_of(fcinfo);
+  forget_appended(store);
+  change_revenue(store, [](core::RevenueChanges &changes) { changes.clear_all(); });
   return PointerGetDatum(nullptr);
 }
 

@@ -66,8 +66,24 @@ bool covers(const RebuildRange &range, const RevenueBucket &bucket) {
          bucket.day <= range.to_day;
 }
 
-/// Applies what a transaction collected to the rollup as it was before, the way the flush does.
-void apply(RevenueChanges changes, const Orders &orders, Rollup &rollup) {
+/// Adds the buckets and customers of `changes`.
+void add_to(Rollup &rollup, const RevenueChanges &changes) {
+  for (const auto &entry : changes.buckets) {
+    BucketDelta &sums = rollup.buckets[entry.key];
+    sums.total += entry.value.total;
+    sums.paid += entry.value.paid;
+    sums.refunded += entry.value.refunded;
+    sums.orders += entry.value.orders;
+    sums.paid_orders += entry.value.paid_orders;
+  }
+  for (const auto &entry : changes.customers)
+    rollup.customers[{changes.buckets[entry.key.bucket].key, entry.key.customer}] += entry.value;
+}
+
+/// Applies what a transaction collected to the rollup as it was before, the way the flush does;
+/// `appended` is what it wrote down before its end.
+void apply(RevenueChanges changes, const Rollup &appended, const Orders &orders, Rollup &rollup) {
+  EXPECT_TRUE(changes.appended || appended == Rollup{});
   if (changes.cleared_all)
     rollup = {};
   if (changes.cleared_refunds)
@@ -83,16 +99,14 @@ void apply(RevenueChanges changes, const Orders &orders, Rollup &rollup) {
     }
     changes.settle_order(entry.value, present, found == orders.end() ? 0 : found->second.refunds);
   }
-  for (const auto &entry : changes.buckets) {
-    BucketDelta &sums = rollup.buckets[entry.key];
-    sums.total += entry.value.total;
-    sums.paid += entry.value.paid;
-    sums.refunded += entry.value.refunded;
-    sums.orders += entry.value.orders;
-    sums.paid_orders += entry.value.paid_orders;
-  }
-  for (const auto &entry : changes.customers)
-    rollup.customers[{changes.buckets[entry.key.bucket].key, entry.key.customer}] += entry.value;
+  add_to(rollup, changes);
+  std::pmr::unsynchronized_pool_resource memory;
+  RevenueChanges early(&memory); // as the fold adds them up
+  for (const auto &[key, delta] : appended.buckets)
+    early.add_delta(key, delta);
+  for (const auto &[key, order_count] : appended.customers)
+    early.add_customer(key.first, key.second, static_cast<std::int32_t>(order_count));
+  add_to(rollup, early);
 
   Rollup rebuilt = rollup_of(orders);
   for (const RebuildRange &range : changes.rebuilds) {
@@ -116,6 +130,8 @@ public:
   void run_transaction() {
     level_ = 1;
     saved_.assign(1, orders_);
+    appended_ = {};
+    saved_appended_.assign(1, appended_);
     int steps = pick(60);
     for (int i = 0; i < steps; ++i)
       step();
@@ -125,7 +141,7 @@ public:
       orders_ = saved_.front();
       pending_.abort_level(1);
     } else {
-      apply(pending_.take(), orders_, rollup_);
+      apply(pending_.take(), appended_, orders_, rollup_);
     }
     ASSERT_TRUE(pending_.empty());
     ASSERT_EQ(rollup_, rollup_of(orders_));
@@ -164,6 +180,7 @@ private:
     int what = pick(100);
     if (what < 8) {
       saved_.push_back(orders_);
+      saved_appended_.push_back(appended_);
       cleared_.resize(saved_.size());
       ++level_;
     } else if (what < 16) {
@@ -175,6 +192,9 @@ private:
       update_order(random_order());
     } else if (what < 75) {
       delete_order(random_order());
+    } else if (what < 80) { // its memory is full
+      add_to(appended_, changes());
+      changes().mark_appended();
     } else if (what < 95) {
       auto order = random_order();
       std::int64_t amount = pick(200) - 60;
@@ -182,6 +202,7 @@ private:
       changes().add_refund(order->second.tenant, order->first, amount);
     } else if (what < 96) {
       orders_.clear();
+      appended_ = {}; // the trigger deletes the transaction's own
       changes().clear_all();
       cleared_.resize(saved_.size());
       cleared_.back() = true;
@@ -243,10 +264,12 @@ private:
     } else {
       saw_rollback_of_clear = saw_rollback_of_clear || cleared_.back();
       orders_ = saved_.back();
+      appended_ = saved_appended_.back();
       pending_.abort_level(level_);
     }
     cleared_.pop_back();
     saved_.pop_back();
+    saved_appended_.pop_back();
     --level_;
   }
 
@@ -256,7 +279,9 @@ private:
   Orders orders_;
   Rollup rollup_;
   int level_ = 1;
+  Rollup appended_; ///< by this transaction, ahead of its end
   std::vector<Orders> saved_;
+  std::vector<Rollup> saved_appended_;
   std::vector<bool> cleared_;
 };
 
