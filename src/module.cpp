@@ -4,6 +4,7 @@
 #include "pg/store.hpp"
 #include "revenue_pending.hpp"
 #include "row_checks.hpp"
+#include "revenue_worker.hpp"
 #include "tenant_context.hpp"
 #include "tenant_settings.hpp"
 
@@ -20,6 +21,7 @@ void _PG_init(void) {
   brainsait::init_order_number();
   brainsait::init_revenue_rollup();
   brainsait::init_row_checks();
+  brainsait::init_fold_worker();
   MarkGUCPrefixReserved("brainsait");
 }
 }

@@ -1,8 +1,182 @@
+// Starting the workers that fold revenue_deltas: on request of a transaction that appended, or with
+// the server for the databases of brainsait.rollup_databases. What they do is in
+// revenue_worker_main.cpp.
+//
+// A database has one worker, which holds the database's fold_worker key for its session. Whoever
+// appends looks whether the key is free, after appending: a worker gives the key back only while it
+// holds a lock on revenue_deltas that nobody who appended and has not ended yet lets it have. So
+// either the worker sees the delta before it leaves, or the writer sees the worker gone.
+
 #include "revenue_worker.hpp"
 
-namespace brainsait {
+#include "pg/session_key.hpp"
 
-void request_fold_worker(const pg::Store &) {}
-bool writers_must_fold() { return false; }
+extern "C" {
+#include "commands/dbcommands.h"
+#include "nodes/pg_list.h"
+#include "postmaster/bgworker.h"
+#include "utils/varlena.h"
+}
+
+namespace brainsait {
+namespace {
+
+/// A worker that was killed, or could not go on, comes back after so long.
+constexpr int restart_seconds = 10;
+
+/// How long a session waits that found no room for a worker before it tries again.
+constexpr TimestampTz retry_after = 10 * USECS_PER_SEC;
+
+// Keys of LockClass::fold_worker beside the worker's own, every_key. Who starts a worker takes the
+// key of the present second for its session and keeps it: a worker takes a moment to start, and
+// meanwhile others would start more of them. Who says in the log that none can be started keeps
+// the key of having said so.
+constexpr uint64 warning_key = 1;
+constexpr uint64 key_of_second_zero = 2;
+
+int naptime = 1000;
+int idle_exit = 60'000;
+char *databases = nullptr;
+
+bool is_worker = false;
+bool request_failed = false;
+TimestampTz last_failure = 0;
+uint64 last_second_key = 0;
+
+bool check_databases(char **value, void **, GucSource) {
+  List *names = NIL;
+  if (SplitIdentifierString(pstrdup(*value), ',', &names))
+    return true;
+  GUC_check_errdetail("List syntax is invalid.");
+  return false;
+}
+
+BackgroundWorker description_of(const FoldWorkerStart &start) {
+  BackgroundWorker worker = {};
+  pg_snprintf(worker.bgw_name, BGW_MAXLEN, "brainsait rollup worker of database %s",
+              start.database_name);
+  strlcpy(worker.bgw_type, "brainsait rollup worker", BGW_MAXLEN);
+  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_restart_time = restart_seconds;
+  strlcpy(worker.bgw_library_name, "$libdir/brainsait", sizeof worker.bgw_library_name);
+  strlcpy(worker.bgw_function_name, "brainsait_fold_worker_main", sizeof worker.bgw_function_name);
+  std::memcpy(worker.bgw_extra, &start, sizeof start);
+  return worker;
+}
+
+bool start_worker() {
+  FoldWorkerStart start;
+  start.database = MyDatabaseId;
+  char *name = get_database_name(MyDatabaseId);
+  strlcpy(start.database_name, name == nullptr ? "" : name, sizeof start.database_name);
+  BackgroundWorker worker = description_of(start);
+  BackgroundWorkerHandle *handle;
+  return RegisterDynamicBackgroundWorker(&worker, &handle);
+}
+
+/// Whether this session is the one that starts a worker now.
+bool is_my_turn(TimestampTz now) {
+  uint64 key = key_of_second_zero + uint64(now / USECS_PER_SEC);
+  if (key == last_second_key || !pg::try_lock_session_key(pg::LockClass::fold_worker, key))
+    return false;
+  if (last_second_key != 0)
+    pg::unlock_session_key(pg::LockClass::fold_worker, last_second_key);
+  last_second_key = key;
+  return true;
+}
+
+void note_success() {
+  if (!request_failed)
+    return;
+  request_failed = false;
+  pg::unlock_session_key(pg::LockClass::fold_worker, warning_key);
+}
+
+void note_failure(TimestampTz now) {
+  request_failed = true;
+  last_failure = now;
+  // Others find out for themselves, and fold what they meet from then on.
+  pg::unlock_session_key(pg::LockClass::fold_worker, last_second_key);
+  static TimestampTz last_warning = 0;
+  if (!pg::try_lock_session_key(pg::LockClass::fold_worker, warning_key) ||
+      (last_warning != 0 && now - last_warning < USECS_PER_HOUR))
+    return;
+  last_warning = now;
+  ereport(WARNING,
+          (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+           errmsg("no background worker could be started to fold the deltas of the revenue rollup"),
+           errdetail("Transactions that write revenue_metrics fold them meanwhile, and "
+                     "fold_revenue_deltas() does."),
+           errhint("You might need to increase max_worker_processes.")));
+}
+
+void register_static_workers() {
+  List *names = NIL;
+  if (!SplitIdentifierString(pstrdup(databases), ',', &names))
+    return;
+  List *seen = NIL;
+  ListCell *cell;
+  foreach (cell, names) {
+    auto *name = static_cast<char *>(lfirst(cell));
+    bool again = false;
+    ListCell *other;
+    foreach (other, seen)
+      again = again || std::strcmp(name, static_cast<char *>(lfirst(other))) == 0;
+    if (again)
+      continue;
+    seen = lappend(seen, name);
+    FoldWorkerStart start;
+    strlcpy(start.database_name, name, sizeof start.database_name);
+    BackgroundWorker worker = description_of(start);
+    RegisterBackgroundWorker(&worker);
+  }
+}
+
+} // namespace
+
+void request_fold_worker(const pg::Store &) {
+  if (is_worker || naptime == 0 || !IsUnderPostmaster)
+    return;
+  if (!pg::key_is_free(pg::LockClass::fold_worker, pg::every_key)) {
+    note_success();
+    return;
+  }
+  TimestampTz now = GetCurrentTimestamp();
+  if (request_failed && now - last_failure < retry_after)
+    return;
+  if (!is_my_turn(now))
+    return;
+  if (start_worker())
+    note_success();
+  else
+    note_failure(now);
+}
+
+bool writers_must_fold() { return !is_worker && (naptime == 0 || request_failed); }
+
+int rollup_naptime() { return naptime; }
+int rollup_idle_exit() { return idle_exit; }
+
+void become_fold_worker() { is_worker = true; }
+
+void init_fold_worker() {
+  DefineCustomIntVariable(
+      "brainsait.rollup_naptime",
+      "How long the worker that folds the revenue rollup's deltas rests between two passes.",
+      "0 stops the workers: transactions that write the rollup fold what they meet.", &naptime,
+      1000, 0, 3'600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "brainsait.rollup_idle_exit", "How long the worker stays that has nothing to fold.", nullptr,
+      &idle_exit, 60'000, 0, 86'400'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  // Read once, while the server starts; elsewhere it is defined only so that its name is known.
+  DefineCustomStringVariable(
+      "brainsait.rollup_databases", "Databases whose worker is started with the server and stays.",
+      "Needs brainsait in shared_preload_libraries.", &databases, "",
+      process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, GUC_LIST_INPUT,
+      check_databases, nullptr, nullptr);
+  if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade)
+    register_static_workers();
+}
 
 } // namespace brainsait

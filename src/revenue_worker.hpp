@@ -4,7 +4,34 @@
 
 namespace brainsait {
 
+/// What the process of a worker is started with, in BackgroundWorker::bgw_extra.
+struct FoldWorkerStart {
+  Oid database = InvalidOid; ///< connect to this one and leave when idle; else by name, and stay
+  char database_name[NAMEDATALEN] = {};
+};
+static_assert(std::is_trivially_copyable_v<FoldWorkerStart> &&
+              sizeof(FoldWorkerStart) <= 128); // BGW_EXTRALEN
+
+/// To be called inside a transaction that has appended to revenue_deltas, after it did: starts the
+/// worker that folds them where this database has none. Costs a look at a lock where it has one,
+/// waits for nobody, and raises nothing but out of memory. Where no worker can be started it is
+/// tried again 10 s later, and said once in the server's log.
 void request_fold_worker(const pg::Store &store);
+
+/// Whether a transaction that writes a bucket of revenue_metrics should fold the bucket's pending
+/// deltas too, because nobody else does: brainsait.rollup_naptime is 0, or this session's last
+/// request for a worker failed.
 bool writers_must_fold();
+
+/// brainsait.rollup_naptime and brainsait.rollup_idle_exit, in milliseconds.
+int rollup_naptime();
+int rollup_idle_exit();
+
+/// For the worker itself: its own transactions request none.
+void become_fold_worker();
+
+/// Defines the parameters and, while the server loads its libraries, registers a worker for each
+/// database of brainsait.rollup_databases. Called once, from _PG_init.
+void init_fold_worker();
 
 } // namespace brainsait

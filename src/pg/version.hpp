@@ -29,3 +29,10 @@ extern "C" {
 #define BRAINSAIT_INDEX_BEGINSCAN(heap, index, snapshot, key_count)                                \
   index_beginscan(heap, index, snapshot, key_count, 0)
 #endif
+
+// PostgreSQL 17 lets the question whether a lock is held include stronger ones.
+#if PG_VERSION_NUM >= 170000
+#define BRAINSAIT_LOCK_HELD_BY_ME(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define BRAINSAIT_LOCK_HELD_BY_ME(tag, mode) LockHeldByMe(tag, mode)
+#endif
