@@ -31,6 +31,18 @@ namespace {
 constexpr int most_deltas = 20'000;
 constexpr std::size_t most_buckets = 64;
 
+/// How long a fold that has others to serve waits for a bucket, and for all buckets of a slice,
+/// milliseconds. A writer holds a bucket while it commits; a prepared transaction may hold it for
+/// hours.
+constexpr int patience_with_bucket = 250;
+constexpr int patience_with_slice = 2000;
+
+enum class Alone {
+  in_table,        ///< SHARE ROW EXCLUSIVE on revenue_metrics is held
+  in_buckets,      ///< each bucket's key is waited for
+  in_free_buckets, ///< and buckets whose key does not come soon are left out
+};
+
 #define FOLDED_BEFORE                                                                              \
   "COALESCE((SELECT p.folded_before FROM @store@.revenue_fold_progress p"                          \
   "          WHERE p.system_identifier OPERATOR(pg_catalog.=) $1), 0)"
@@ -159,6 +171,30 @@ public:
     return int64(SPI_processed);
   }
 
+  /// Locks the buckets' keys in the order of their hashes; where it `may_skip`, leaves out those
+  /// that it does not get.
+  void lock_buckets(bool may_skip) {
+    auto *keys = palloc_many<KeyedIndex>(count);
+    for (std::uint32_t i = 0; i < count; ++i)
+      keys[i] = {core::hash_of(buckets[i]), i};
+    std::sort(keys, keys + count);
+    auto *locked = palloc_many<core::RevenueBucket>(count);
+    std::size_t locked_count = 0;
+    TimestampTz end = GetCurrentTimestamp() + patience_with_slice * INT64CONST(1000);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!may_skip)
+        pg::lock_key(pg::LockClass::revenue_bucket, keys[i].hash);
+      else if (GetCurrentTimestamp() >= end
+                   ? !pg::try_lock_key(pg::LockClass::revenue_bucket, keys[i].hash)
+                   : !pg::lock_key_within(pg::LockClass::revenue_bucket, keys[i].hash,
+                                          patience_with_bucket))
+        continue;
+      locked[locked_count++] = buckets[keys[i].index];
+    }
+    buckets = locked;
+    count = locked_count;
+  }
+
   core::RevenueBucket *buckets = nullptr;
   std::size_t count = 0;
   bool more = false;
@@ -167,31 +203,26 @@ public:
 static_assert(std::is_trivially_destructible_v<SliceBuckets>);
 
 /// Folds the oldest deltas after a place. The caller holds a lock on revenue_metrics: SHARE ROW
-/// EXCLUSIVE where `exclusive`, else ROW EXCLUSIVE.
-Slice fold_slice(const pg::Store &store, const DeltaPlace &after, bool exclusive) {
+/// EXCLUSIVE for Alone::in_table, else ROW EXCLUSIVE.
+Slice fold_slice(const pg::Store &store, const DeltaPlace &after, Alone alone) {
   CHECK_FOR_INTERRUPTS();
   pg::OwnerSession session = pg::begin_owner_session(store);
   int64 oldest_writer = widen_transaction_id(GetLatestSnapshot()->xmin);
-  SliceBuckets chosen(store, after, exclusive);
+  SliceBuckets chosen(store, after, alone == Alone::in_table);
   Slice slice = {.folded = 0, .more = chosen.more, .last = chosen.last};
-  if (chosen.count > 0) {
+  if (chosen.count > 0)
     slice.folded = chosen.lock_tenants_of_buckets(store);
-    if (!exclusive) {
-      std::uint64_t *keys = palloc_many<std::uint64_t>(chosen.count);
-      for (std::size_t i = 0; i < chosen.count; ++i)
-        keys[i] = core::hash_of(chosen.buckets[i]);
-      std::sort(keys, keys + chosen.count);
-      for (std::size_t i = 0; i < chosen.count; ++i)
-        pg::lock_key(pg::LockClass::revenue_bucket, keys[i]);
-    }
+  if (chosen.count > 0 && alone != Alone::in_table)
+    chosen.lock_buckets(alone == Alone::in_free_buckets);
+  if (chosen.count > 0) {
     core::RevenueChanges &sums = new_revenue_changes();
     slice.folded += take_revenue_deltas(store, {chosen.buckets, chosen.count}, chosen.last, sums);
     write_all(store, sums);
-    // Another fold that is about to move the bound leaves it where it is as right as here.
-    if (slice.folded > 0 && pg::try_lock_key(pg::LockClass::revenue_progress, pg::every_key)) {
-      Datum arguments[] = {Int64GetDatum(cluster_identifier()), Int64GetDatum(oldest_writer)};
-      set_bound.run_by_index(store, arguments);
-    }
+  }
+  // Another fold that is about to move the bound leaves it where it is as right as here.
+  if (slice.folded > 0 && pg::try_lock_key(pg::LockClass::revenue_progress, pg::every_key)) {
+    Datum arguments[] = {Int64GetDatum(cluster_identifier()), Int64GetDatum(oldest_writer)};
+    set_bound.run_by_index(store, arguments);
   }
   pg::end_owner_session(session);
   return slice;
@@ -231,7 +262,7 @@ int64 fold_revenue_deltas(const pg::Store &store) {
   LockRelationOid(store_table(store, "revenue_metrics"), RowExclusiveLock);
   Slice slice;
   do
-    slice = fold_slice(store, slice.last, false);
+    slice = fold_slice(store, slice.last, Alone::in_free_buckets);
   while (slice.folded == 0 && slice.more);
   return slice.folded;
 }
@@ -258,7 +289,7 @@ Datum brainsait_fold_revenue_deltas(PG_FUNCTION_ARGS) {
   int64 folded = 0;
   Slice slice;
   do {
-    slice = fold_slice(store, slice.last, exclusive);
+    slice = fold_slice(store, slice.last, exclusive ? Alone::in_table : Alone::in_buckets);
     folded += slice.folded;
   } while (slice.more);
   PG_RETURN_INT64(folded);

@@ -1,5 +1,10 @@
 #include "pg/key_lock.hpp"
 
+extern "C" {
+#include "storage/proc.h"
+#include "utils/resowner.h"
+}
+
 namespace brainsait::pg {
 namespace {
 
@@ -20,6 +25,40 @@ void lock_key(LockClass lock_class, uint64 key_hash, LockStrength strength) {
 
 bool try_lock_key(LockClass lock_class, uint64 key_hash, LockStrength strength) {
   return acquire(lock_class, key_hash, strength, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool lock_key_within(LockClass lock_class, uint64 key_hash, int milliseconds) {
+  if (try_lock_key(lock_class, key_hash))
+    return true;
+  // A wait that times out is an error, so it needs something to roll back.
+  MemoryContext context = CurrentMemoryContext;
+  ResourceOwner owner = CurrentResourceOwner;
+  int usual_timeout = LockTimeout;
+  volatile bool locked = false;
+  BeginInternalSubTransaction(nullptr);
+  PG_TRY();
+  {
+    LockTimeout = milliseconds;
+    lock_key(lock_class, key_hash);
+    LockTimeout = usual_timeout;
+    ReleaseCurrentSubTransaction();
+    locked = true;
+  }
+  PG_CATCH();
+  {
+    LockTimeout = usual_timeout;
+    MemoryContextSwitchTo(context);
+    ErrorData *error = CopyErrorData();
+    FlushErrorState();
+    RollbackAndReleaseCurrentSubTransaction();
+    if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+      ReThrowError(error);
+    FreeErrorData(error);
+  }
+  PG_END_TRY();
+  MemoryContextSwitchTo(context);
+  CurrentResourceOwner = owner;
+  return locked;
 }
 
 } // namespace brainsait::pg

@@ -34,4 +34,8 @@ void lock_key(LockClass lock_class, uint64 key_hash,
 bool try_lock_key(LockClass lock_class, uint64 key_hash,
                   LockStrength strength = LockStrength::exclusive);
 
+/// The exclusive lock, waited for in a queue as lock_key() does, but no longer than so many
+/// milliseconds: false where that was not enough. Opens a subtransaction for the wait.
+bool lock_key_within(LockClass lock_class, uint64 key_hash, int milliseconds);
+
 } // namespace brainsait::pg

@@ -176,6 +176,22 @@ folded($other, 'committed long after, the delta is folded');
 append($store);
 folded($store, 'after idleness the next delta brings a worker');
 
+# A prepared transaction keeps the row that it wrote. The worker folds what it can meanwhile.
+my $second = add_tenant($node, $other, slug => 'second');
+($out, $err, $state) = run_as($node, $other, 'app_login',
+    "BEGIN; SELECT set_tenant('$tenant{$other}') \\g /dev/null\nINSERT INTO orders (total) VALUES (7); PREPARE TRANSACTION 'keeps'");
+is($state, '', 'a prepared transaction keeps a row of the rollup') or diag $err;
+append($other);
+($out, $err, $state) = run_as($node, $other, 'app_login',
+    "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT set_tenant('$second') \\g /dev/null\nINSERT INTO orders (total) VALUES (3); COMMIT");
+answers_within(5, $other, "SELECT NOT EXISTS (SELECT FROM revenue_deltas WHERE tenant_id = '$second')", "another tenant's delta is folded");
+is($node->safe_psql($other, 'SELECT count(*) FROM revenue_deltas'), '1', 'the one for that row waits');
+is($node->safe_psql($other, 'SELECT * FROM check_revenue_metrics()'), '', 'and the live view is right');
+$node->safe_psql($other, "COMMIT PREPARED 'keeps'");
+answers_within(5, $other, $nothing_pending, 'until the transaction has ended');
+is($node->safe_psql($other, 'SELECT * FROM check_revenue_metrics()'), '', 'and the rollup is right');
+$node->safe_psql($other, "DELETE FROM tenants WHERE id = '$second'");
+
 # 7. naptime, read again.
 set_and_reload('brainsait.rollup_naptime = 1h');
 sleep 0.5;
@@ -205,14 +221,21 @@ for my $database ($store, $other) {
     folded($database, "a worker in $database");
     is(scalar(workers($database)), 1, 'is there');
 }
+# The worker sleeps long now, but never deeply.
+set_and_reload('brainsait.rollup_naptime = 1h');
+sleep 0.5;
 statement_takes_at_most(5, "CREATE DATABASE copy TEMPLATE $store", 'CREATE DATABASE ... TEMPLATE');
+set_and_reload('brainsait.rollup_naptime = 100ms');
 $tenant{copy} = $tenant{$store};
 append('copy');
 folded('copy', 'the copy folds its own');
+set_and_reload('brainsait.rollup_naptime = 1h');
+sleep 0.5;
 statement_takes_at_most(5, 'DROP DATABASE copy', 'DROP DATABASE');
 append($store) if !workers($store);
 answers_within(15, 'postgres', worker_count($store), 'the template has its worker again', 1);
 statement_takes_at_most(5, "ALTER DATABASE $store RENAME TO renamed", 'ALTER DATABASE ... RENAME');
+set_and_reload('brainsait.rollup_naptime = 100ms');
 $tenant{renamed} = $tenant{$store};
 $store = 'renamed';
 answers_within(20, 'postgres', worker_count($store), 'the renamed database has its worker again', 1);
