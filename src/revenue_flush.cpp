@@ -436,6 +436,7 @@ void flush_revenue(RevenueTransaction &transaction) {
                errhint("Triggers on revenue_metrics keep changing orders or payments.")));
     flush_pass(store, transaction);
   }
+  request_fold_worker_once(store);
   XactReadOnly = read_only;
 }
 

@@ -9,6 +9,7 @@
 
 #include "revenue_worker.hpp"
 
+#include "pg/query.hpp"
 #include "pg/session_key.hpp"
 
 extern "C" {
@@ -34,11 +35,15 @@ constexpr TimestampTz retry_after = 10 * USECS_PER_SEC;
 constexpr uint64 warning_key = 1;
 constexpr uint64 key_of_second_zero = 2;
 
+pg::StoreQuery any_delta("SELECT EXISTS (SELECT FROM @store@.revenue_deltas d WHERE "
+                         "d.written_by OPERATOR(pg_catalog.>=) @store@.revenue_deltas_from())");
+
 int naptime = 1000;
 int idle_exit = 60'000;
 char *databases = nullptr;
 
 bool is_worker = false;
+bool has_looked = false; ///< request_fold_worker_once() has
 bool request_failed = false;
 TimestampTz last_failure = 0;
 uint64 last_second_key = 0;
@@ -151,6 +156,24 @@ void request_fold_worker(const pg::Store &) {
     note_success();
   else
     note_failure(now);
+}
+
+void request_fold_worker_once(const pg::Store &store) {
+  // A transaction with a snapshot of its own appends, and asks anyway; under SERIALIZABLE to look
+  // would be to conflict with every other that appends.
+  if (has_looked || is_worker || naptime == 0 || IsolationUsesXactSnapshot())
+    return;
+  has_looked = true;
+  if (pg::key_is_free(pg::LockClass::fold_worker, pg::every_key) && any_delta_pending(store))
+    request_fold_worker(store);
+}
+
+bool any_delta_pending(const pg::Store &store) {
+  pg::OwnerSession session = pg::begin_owner_session(store);
+  any_delta.run(store, nullptr);
+  bool any = DatumGetBool(pg::result_scalar());
+  pg::end_owner_session(session);
+  return any;
 }
 
 bool writers_must_fold() { return !is_worker && (naptime == 0 || request_failed); }

@@ -18,6 +18,14 @@ static_assert(std::is_trivially_copyable_v<FoldWorkerStart> &&
 /// tried again 10 s later, and said once in the server's log.
 void request_fold_worker(const pg::Store &store);
 
+/// request_fold_worker() for the first transaction of a session that writes the rollup, where a
+/// delta is pending and no worker is there: a server that was stopped, or was a standby, has no
+/// worker before somebody asks for one. Does nothing from the second call on.
+void request_fold_worker_once(const pg::Store &store);
+
+/// Whether there is a delta to fold that is committed or this transaction's own.
+bool any_delta_pending(const pg::Store &store);
+
 /// Whether a transaction that writes a bucket of revenue_metrics should fold the bucket's pending
 /// deltas too, because nobody else does: brainsait.rollup_naptime is 0, or this session's last
 /// request for a worker failed.

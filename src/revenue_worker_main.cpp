@@ -47,10 +47,6 @@ constexpr int64 rest_after_error = 10'000;
 constexpr int key_attempts = 20;
 constexpr int64 key_pause = 50;
 
-pg::StoreQuery
-    any_delta("SELECT EXISTS (SELECT FROM @store@.revenue_deltas d"
-              " WHERE d.written_by OPERATOR(pg_catalog.>=) @store@.revenue_deltas_from())");
-
 enum class Pass {
   folded,        ///< something; there may be more
   nothing,       ///< was pending
@@ -263,10 +259,7 @@ Pass give_up_idle() {
   if (lock_store(ShareLock, false, schema, is_missing)) {
     const pg::Store store = pg::store_in_schema(schema);
     become_owner(store);
-    pg::OwnerSession session = pg::begin_owner_session(store);
-    any_delta.run(store, nullptr);
-    idle = !DatumGetBool(pg::result_scalar());
-    pg::end_owner_session(session);
+    idle = !any_delta_pending(store);
     if (idle)
       pg::unlock_session_key(pg::LockClass::fold_worker, pg::every_key);
   }

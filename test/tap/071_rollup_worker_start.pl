@@ -126,10 +126,13 @@ $session->query_safe("BEGIN; $transaction");
 is($full->safe_psql($store, 'SELECT count(*) FROM revenue_deltas'), '0', 'until it writes the row');
 is_exact($full, $store);
 $session->quit;
+append($full, $store, $tenant);
 $full->append_conf('postgresql.conf', "max_worker_processes = 4\n");
 $full->restart;
-append($full, $store, $tenant);
-becomes($full, $store, 'SELECT count(*) FROM revenue_deltas', '0', 'with room for a worker, it folds');
+my ($out, $err, $state) = run_in_tenant($full, $store, $tenant, "INSERT INTO orders (total, created_at) VALUES (10, now() - interval '3 days')");
+is($state, '', 'room for a worker; a day without pending deltas is written') or diag $err;
+becomes($full, $store, 'SELECT count(*) FROM revenue_deltas', '0', 'which brings a worker for those that are left from before');
+is_exact($full, $store);
 $full->stop;
 
 done_testing();
