@@ -15,9 +15,15 @@
 extern "C" {
 #include "commands/dbcommands.h"
 #include "nodes/pg_list.h"
+#include "pgstat.h"
 #include "postmaster/bgworker.h"
+#include "storage/fd.h"
 #include "utils/varlena.h"
 }
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace brainsait {
 namespace {
@@ -30,10 +36,13 @@ constexpr TimestampTz retry_after = 10 * USECS_PER_SEC;
 
 // Keys of LockClass::fold_worker beside the worker's own, every_key. Who starts a worker takes the
 // key of the present second for its session and keeps it: a worker takes a moment to start, and
-// meanwhile others would start more of them. Who says in the log that none can be started keeps
-// the key of having said so.
-constexpr uint64 warning_key = 1;
-constexpr uint64 key_of_second_zero = 2;
+// meanwhile others would start more of them.
+constexpr uint64 key_of_second_zero = 1;
+
+/// Whoever says in the log that no worker can be started leaves a file that says when. Sessions
+/// come and go too fast to remember, and there is no shared memory where nothing is preloaded.
+constexpr char warning_file[] = PG_STAT_TMP_DIR "/brainsait_no_rollup_worker";
+constexpr int warning_seconds = 3600;
 
 pg::StoreQuery any_delta("SELECT EXISTS (SELECT FROM @store@.revenue_deltas d WHERE "
                          "d.written_by OPERATOR(pg_catalog.>=) @store@.revenue_deltas_from())");
@@ -91,23 +100,29 @@ bool is_my_turn(TimestampTz now) {
   return true;
 }
 
-void note_success() {
-  if (!request_failed)
-    return;
-  request_failed = false;
-  pg::unlock_session_key(pg::LockClass::fold_worker, warning_key);
+/// Whether this session is the one that says so, now that nobody has since the server's start or
+/// for an hour.
+bool is_mine_to_warn(TimestampTz now) {
+  struct stat found;
+  if (stat(warning_file, &found) == 0) {
+    TimestampTz said = time_t_to_timestamptz(found.st_mtime);
+    if (said >= PgStartTime && now - said < warning_seconds * USECS_PER_SEC)
+      return false;
+    unlink(warning_file);
+  }
+  int file = OpenTransientFile(warning_file, O_CREAT | O_EXCL | O_WRONLY | PG_BINARY);
+  if (file < 0)
+    return false; // another session was faster
+  CloseTransientFile(file);
+  return true;
 }
 
 void note_failure(TimestampTz now) {
-  request_failed = true;
   last_failure = now;
   // Others find out for themselves, and fold what they meet from then on.
   pg::unlock_session_key(pg::LockClass::fold_worker, last_second_key);
-  static TimestampTz last_warning = 0;
-  if (!pg::try_lock_session_key(pg::LockClass::fold_worker, warning_key) ||
-      (last_warning != 0 && now - last_warning < USECS_PER_HOUR))
+  if (!is_mine_to_warn(now))
     return;
-  last_warning = now;
   ereport(WARNING,
           (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
            errmsg("no background worker could be started to fold the deltas of the revenue rollup"),
@@ -144,7 +159,7 @@ void request_fold_worker(const pg::Store &) {
   if (is_worker || naptime == 0 || !IsUnderPostmaster)
     return;
   if (!pg::key_is_free(pg::LockClass::fold_worker, pg::every_key)) {
-    note_success();
+    request_failed = false;
     return;
   }
   TimestampTz now = GetCurrentTimestamp();
@@ -152,9 +167,8 @@ void request_fold_worker(const pg::Store &) {
     return;
   if (!is_my_turn(now))
     return;
-  if (start_worker())
-    note_success();
-  else
+  request_failed = !start_worker();
+  if (request_failed)
     note_failure(now);
 }
 

@@ -15,7 +15,7 @@ static_assert(std::is_trivially_copyable_v<FoldWorkerStart> &&
 /// To be called inside a transaction that has appended to revenue_deltas, after it did: starts the
 /// worker that folds them where this database has none. Costs a look at a lock where it has one,
 /// waits for nobody, and raises nothing but out of memory. Where no worker can be started it is
-/// tried again 10 s later, and said once in the server's log.
+/// tried again 10 s later, and said in the server's log once an hour for all sessions together.
 void request_fold_worker(const pg::Store &store);
 
 /// request_fold_worker() for the first transaction of a session that writes the rollup, where a
