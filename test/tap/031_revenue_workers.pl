@@ -1,0 +1,14 @@
+# The rollup under load with a worker that folds without rest, and without any worker, where writers fold.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use StoreCluster;
+use RevenueLoad;
+use Test::More;
+
+revenue_under_load('worker', folded => 1,
+    conf => "shared_preload_libraries = 'brainsait'\nbrainsait.rollup_databases = 'store'\nbrainsait.rollup_naptime = 5ms\n");
+revenue_under_load('off', conf => "brainsait.rollup_naptime = 0\n");
+
+done_testing();
