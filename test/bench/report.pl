@@ -5,7 +5,7 @@
 use strict;
 use warnings;
 
-my (@facts, @measures, %kind, %title, %arms, %arm, %run);
+my (@facts, @measures, %kind, %title, %arms, %arm, %run, @tables, %head, %rows);
 while (<>) {
     chomp;
     my ($what, @field) = split /\t/, $_, -1;
@@ -20,6 +20,12 @@ while (<>) {
         push @{ $arms{$id} }, $name;
         $arm{$id}{$name} = { store => $store, baseline => $baseline, goal => $goal, label => $label, runs => $same_as || $name };
     }
+    elsif ($what eq 'table') {
+        my ($id, $title, @columns) = @field;
+        push @tables, $id;
+        ($title{$id}, $head{$id}) = ($title, \@columns);
+    }
+    elsif ($what eq 'row') { my ($id, @cells) = @field; push @{ $rows{$id} }, \@cells }
     elsif ($what eq 'run') {
         my ($id, $name, $turn, $count, $seconds, $wal, $cpu, $peak) = @field;
         $run{$id}{$name}[ $turn - 1 ] = {
@@ -117,3 +123,7 @@ print "## Measured\n\n";
 print "- $_->[0]: $_->[1]\n" for @facts;
 print "- Baseline: the bare arm above, the document's tables as written, unless the row says another.\n";
 print_table($_) for grep { $run{$_} } @measures;
+for my $id (grep { $rows{$_} } @tables) {
+    print "\n### $title{$id}\n\n", row(@{ $head{$id} }), row('---', ('--:') x $#{ $head{$id} });
+    print map { my ($first, @figures) = @$_; row($first, map { /^\d+$/ ? number($_) =~ s/\.\d+//r : /^[\d.]+$/ ? number($_) : $_ } @figures) } @{ $rows{$id} };
+}

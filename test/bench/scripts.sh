@@ -100,27 +100,28 @@ context_only() {
   printf '%s\n' '\set tenant random(1, 1000)' "BEGIN;" "$1" "COMMIT;"
 }
 
-# bulk_load STORE COUNT DAYS: one statement that inserts COUNT orders of the busy shop, spread evenly over its
-# users and over the last DAYS days. The plpgsql store gets its numbers from the client like the bare one: its
+# bulk_load STORE COUNT DAYS [another]: one statement that inserts COUNT orders of the busy shop, spread evenly over its
+# users (or each by another guest) and over the last DAYS days. The plpgsql store gets its numbers from the client like the bare one: its
 # counter row cannot be updated a million times in one transaction.
 bulk_load() {
-  local column='' value=''
+  local column='' value='' user="lpad((1 + i * 7919 % :users)::text, 32, '0')::uuid" email="'customer@mail.example'"
   [ "$1" = brainsait ] || column='number, ' value="'$3' || lpad(i::text, 15, '0'), "
+  [ -z "${4:-}" ] || user='NULL::uuid' email="'customer' || i || '@mail.example'"
   cat <<SCRIPT
 \\set tenant '''0'''
 BEGIN;
 $(set_context "$1")
 INSERT INTO orders (tenant_id, user_id, ${column}total, customer_email, customer_name, shipping_address, created_at)
-SELECT lpad('0', 32, '0')::uuid, lpad((1 + i * 7919 % :users)::text, 32, '0')::uuid, ${value}10 + i % 99000 / 100.0,
-       'customer@mail.example', 'A Customer', '$address',
+SELECT lpad('0', 32, '0')::uuid, $user, ${value}10 + i % 99000 / 100.0,
+       $email, 'A Customer', '$address',
        date_trunc('day', now()) - i % $3 * interval '1 day'
 FROM generate_series(1::bigint, $2) AS i;
 COMMIT;
 SCRIPT
 }
 
-# day_report STORE raw|rollup: the last 30 days of the busy shop by the document's order-analytics query, or
-# the same columns from the rollup. One trip.
+# day_report STORE raw|rollup|live: the last 30 days of the busy shop by the document's order-analytics query, or
+# the same columns from the rollup's table or its live view. One trip.
 day_report() {
   echo '\set tenant 0'
   [ "$1" = bare ] || printf '%s\n' '\startpipeline' "BEGIN;" "$(set_context "$1")"
@@ -135,7 +136,7 @@ SCRIPT
   else
     cat <<SCRIPT
 SELECT date, order_count, total_revenue, average_order_value
-FROM revenue_metrics
+FROM $([ "$2" = live ] && echo "$live" || echo revenue_metrics)
 WHERE tenant_id = $tenant_id AND date >= current_date - 29 AND date <= current_date
 ORDER BY date;
 SCRIPT
