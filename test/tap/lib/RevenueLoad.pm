@@ -6,7 +6,7 @@ package RevenueLoad;
 #
 #   revenue_under_load('off', conf => "brainsait.rollup_naptime = 0\n");
 #
-# Options: conf, lines of postgresql.conf; wait, every writer waits for its buckets, so the table itself is exact at any
+# Options: conf, lines of postgresql.conf; restarted, lines that the server is started with once there is a store; wait, every writer waits for its buckets, so the table itself is exact at any
 # moment; folded, what is pending goes by itself. REVENUE_SEED=n repeats a run's choices, REVENUE_TRANSACTIONS=n sets
 # how many transactions a session runs.
 
@@ -34,6 +34,10 @@ sub revenue_under_load {
     my $node = new_cluster("revenue_$mode", conf => "log_line_prefix = '%e %a [%p] '\nlog_error_verbosity = default\n"
           . "deadlock_timeout = 200ms\nfsync = off\n" . ($options{conf} // ''));
     my $store = create_store($node, 'store');
+    if (defined $options{restarted}) {
+        $node->append_conf('postgresql.conf', $options{restarted});
+        $node->restart;
+    }
     create_truth($node, $store);
     my $shops = open_shops($node, $store);
     is(columns_of($node, $store, 'revenue_metrics_live'), columns_of($node, $store, 'revenue_metrics'),
