@@ -32,7 +32,7 @@ BEGIN
         FROM @extschema@.revenue_deltas d
         WHERE d.written_by >= (SELECT @extschema@.revenue_deltas_from())
         GROUP BY d.tenant_id, d.date, d.currency, d.customer
-    ), counted AS (
+    ), counted AS MATERIALIZED (    -- not flattened: stored is used twice, and is looked up once
         SELECT p.*, CASE WHEN p.orders = 0 THEN 0
                          ELSE coalesce((SELECT c.order_count FROM @extschema@.revenue_customers c
                                         WHERE c.tenant_id = p.tenant_id AND c.date = p.date
