@@ -35,6 +35,8 @@ sub created_at {
 }
 
 my $shops;
+# Not those of a shop that passes by, whose deletion locks its orders in no order.
+sub ours { return 'tenant_id IN (' . join(', ', map { "'$_'" } @{ $shops->{tenants} }) . ')' }
 sub user_of { return one_of(undef, @{ $shops->{users}{ $_[0] } }) }
 
 sub order_values {
@@ -182,7 +184,7 @@ sub transaction {
     } else {
         my $from = uuid();
         $text .= "\\set ids '{}'\n"
-          . "SELECT coalesce(array_agg(id), '{}') AS ids FROM (SELECT id FROM orders WHERE id >= '$from' ORDER BY id LIMIT "
+          . "SELECT coalesce(array_agg(id), '{}') AS ids FROM (SELECT id FROM orders WHERE id >= '$from' AND " . ours() . " ORDER BY id LIMIT "
           . int(1 + rand 4) . " FOR UPDATE) o \\gset\n";
     }
     $text .= operations(1 + int(rand 4), $tenant, !$of{as_application});
