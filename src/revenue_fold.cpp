@@ -240,7 +240,7 @@ core::RevenueChanges &new_revenue_changes() {
 
 void fold_into(const pg::Store &store, core::RevenueChanges &sums, bool own) {
   if (own) {
-    Datum writer = Int64GetDatum(int64(U64FromFullTransactionId(GetTopFullTransactionId())));
+    Datum writer = Int64GetDatum(own_transaction());
     list_own_buckets.run(store, &writer);
     for (uint64 row = 0; row < SPI_processed; ++row) {
       core::RevenueBucket bucket = bucket_of_row(row, 1);
@@ -254,8 +254,14 @@ void fold_into(const pg::Store &store, core::RevenueChanges &sums, bool own) {
   std::size_t count = 0;
   for (const auto &entry : sums.buckets)
     buckets[count++] = entry.key;
-  (void)take_revenue_deltas(store, {buckets, count}, after_every_delta, sums);
+  int64 oldest_writer = widen_transaction_id(GetLatestSnapshot()->xmin);
+  int64 taken = take_revenue_deltas(store, {buckets, count}, after_every_delta, sums);
   write_all(store, sums);
+  // Where nobody else folds, nobody else moves the bound.
+  if (taken > 0 && pg::try_lock_key(pg::LockClass::revenue_progress, pg::every_key)) {
+    Datum arguments[] = {Int64GetDatum(cluster_identifier()), Int64GetDatum(oldest_writer)};
+    set_bound.run_by_index(store, arguments);
+  }
 }
 
 int64 fold_revenue_deltas(const pg::Store &store) {
