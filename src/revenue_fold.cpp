@@ -264,13 +264,13 @@ void fold_into(const pg::Store &store, core::RevenueChanges &sums, bool own) {
   }
 }
 
-int64 fold_revenue_deltas(const pg::Store &store) {
+FoldedSlice fold_revenue_deltas(const pg::Store &store) {
   LockRelationOid(store_table(store, "revenue_metrics"), RowExclusiveLock);
   Slice slice;
   do
     slice = fold_slice(store, slice.last, Alone::in_free_buckets);
   while (slice.folded == 0 && slice.more);
-  return slice.folded;
+  return {slice.folded, slice.more};
 }
 
 } // namespace brainsait

@@ -5,13 +5,17 @@
 
 namespace brainsait {
 
+struct FoldedSlice {
+  int64 folded; ///< how many deltas went
+  bool more;    ///< the slice was full: there are younger deltas
+};
+
 /// Folds a part of what is pending in revenue_deltas into revenue_customers and revenue_metrics:
 /// the oldest deltas, of at most 64 buckets. Called inside a transaction, opens an owner session of
 /// its own. Waits for the buckets' other writers a little, and leaves out those buckets that it
-/// does not get, as where a prepared transaction holds them. Returns the number of deltas that
-/// went; 0 means that nothing is pending but such buckets and what belongs to tenants that are
-/// being deleted right now.
-int64 fold_revenue_deltas(const pg::Store &store);
+/// does not get, as where a prepared transaction holds them. Where no delta went, nothing is
+/// pending but such buckets and what belongs to tenants that are being deleted right now.
+FoldedSlice fold_revenue_deltas(const pg::Store &store);
 
 /// New changes in the current memory context, which forgets them.
 core::RevenueChanges &new_revenue_changes();

@@ -48,7 +48,8 @@ constexpr int key_attempts = 20;
 constexpr int64 key_pause = 50;
 
 enum class Pass {
-  folded,        ///< something; there may be more
+  folded_slice,  ///< as much as a slice holds; there is more
+  folded_all,    ///< what was pending when the pass began
   nothing,       ///< was pending
   failed,        ///< with an error that is reported
   store_missing, ///< there is no extension, or it has no tables
@@ -233,17 +234,19 @@ Pass fold() {
   pgstat_report_activity(STATE_RUNNING, "folding the deltas of the revenue rollup");
   Oid schema;
   bool is_missing;
-  int64 folded = 0;
+  FoldedSlice slice = {};
   if (lock_store(RowExclusiveLock, true, schema, is_missing)) {
     const pg::Store store = pg::store_in_schema(schema);
     become_owner(store);
-    folded = fold_revenue_deltas(store);
+    slice = fold_revenue_deltas(store);
   }
   end_transaction(user, security_context);
   pgstat_report_stat(false);
   if (is_missing)
     return Pass::store_missing;
-  return folded > 0 ? Pass::folded : Pass::nothing;
+  if (slice.folded == 0)
+    return Pass::nothing;
+  return slice.more ? Pass::folded_slice : Pass::folded_all;
 }
 
 /// Gives the worker's key back where no delta is pending and nobody has one that is not committed
@@ -315,8 +318,11 @@ void take_key() {
     else if (!stays())
       leave(false);
     TimestampTz now = GetCurrentTimestamp();
-    if (pass == Pass::folded) {
+    if (pass == Pass::folded_slice || pass == Pass::folded_all)
       idle_since = now;
+    // Otherwise what is appended meanwhile waits for a nap's end: under load a fold for every few
+    // deltas would cost more than the deltas save.
+    if (pass == Pass::folded_slice) {
       heed_signals();
       leave_when_database_is_wanted();
       continue;
