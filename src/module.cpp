@@ -1,12 +1,17 @@
 // The module's entry: magic block, parameters, callbacks.
 
+#include "client_parameters.hpp"
 #include "order_number.hpp"
 #include "pg/store.hpp"
 #include "revenue_pending.hpp"
 #include "row_checks.hpp"
 #include "revenue_worker.hpp"
+#include "statement_privacy.hpp"
 #include "tenant_context.hpp"
 #include "tenant_settings.hpp"
+#include "tenant_token.hpp"
+#include "tenant_token_keys.hpp"
+#include "utility_guard.hpp"
 
 extern "C" {
 
@@ -15,9 +20,14 @@ BRAINSAIT_MODULE_MAGIC("0.1.0");
 void _PG_init(void);
 
 void _PG_init(void) {
+  brainsait::refuse_client_parameters();
   brainsait::pg::init_store();
   brainsait::init_tenant_settings();
   brainsait::init_tenant_context();
+  brainsait::init_tenant_token_keys();
+  brainsait::init_tenant_token();
+  brainsait::init_statement_privacy();
+  brainsait::init_utility_guard();
   brainsait::init_order_number();
   brainsait::init_revenue_rollup();
   brainsait::init_row_checks();

@@ -5,6 +5,7 @@
 
 #include "pg/store.hpp"
 #include "tenant_settings.hpp"
+#include "tenant_token.hpp"
 
 namespace brainsait {
 namespace {
@@ -100,25 +101,6 @@ void require_admitted(const pg::Store &store, const pg_uuid_t &tenant) {
                     errmsg("tenant %s is not active", text_of(tenant))));
 }
 
-void set_tenant(const pg::Store &store, const pg_uuid_t &tenant) {
-  RequireTransactionBlock(true, "set_tenant()");
-  if (context.sealed && !same_tenant(context.tenant, tenant))
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("this transaction belongs to another tenant already"),
-                    errhint("End the transaction before you set another tenant.")));
-  if (context.set)
-    return;
-  // Workers of this query may be running without the tenant, or this may be one of them.
-  if (IsInParallelMode())
-    ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-                    errmsg("set_tenant() cannot run during a parallel operation")));
-  // The transaction may have begun, and this cache may have been filled, before a suspension.
-  AcceptInvalidationMessages();
-  require_admitted(store, tenant);
-  publish(tenant);
-  context = {true, true, GetCurrentTransactionNestLevel(), tenant};
-}
-
 void on_transaction_event(XactEvent event, void *) {
   // Not at PRE_COMMIT: work deferred to the end of the transaction still belongs to the tenant.
   // Parallel workers end with events of their own and keep theirs for as long as they live.
@@ -140,6 +122,24 @@ void on_subtransaction_event(SubXactEvent event, SubTransactionId, SubTransactio
 }
 
 } // namespace
+
+void set_tenant(const pg::Store &store, const pg_uuid_t &tenant) {
+  if (context.sealed && !same_tenant(context.tenant, tenant))
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("this transaction belongs to another tenant already"),
+                    errhint("End the transaction before you set another tenant.")));
+  if (context.set)
+    return;
+  // Workers of this query may be running without the tenant, or this may be one of them.
+  if (IsInParallelMode())
+    ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+                    errmsg("set_tenant() cannot run during a parallel operation")));
+  // The transaction may have begun, and this cache may have been filled, before a suspension.
+  AcceptInvalidationMessages();
+  require_admitted(store, tenant);
+  publish(tenant);
+  context = {true, true, GetCurrentTransactionNestLevel(), tenant};
+}
 
 const pg_uuid_t *current_tenant() { return context.set ? &context.tenant : nullptr; }
 
@@ -163,10 +163,15 @@ PG_FUNCTION_INFO_V1(brainsait_current_tenant);
 
 /// set_tenant(uuid): makes a tenant the transaction's own until its end, and seals it. Errors:
 /// 22004 null, 25P01 outside a transaction block, 25000 in a parallel query, 42501 another tenant
-/// is set, 28000 unknown or not active.
+/// is set, 28000 unknown or not active, or a token is required.
 Datum brainsait_set_tenant(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0))
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant must not be null")));
+  RequireTransactionBlock(true, "set_tenant()");
+  if (brainsait::token_is_required())
+    ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+                    errmsg("a signed token is required"),
+                    errhint("Call set_tenant_token() with a token for the tenant.")));
   brainsait::set_tenant(brainsait::pg::store_of_function(fcinfo->flinfo->fn_oid),
                         *PG_GETARG_UUID_P(0));
   PG_RETURN_VOID();

@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::RealBin/lib";
 use StoreCluster;
 use StoreAttacks;
+use AttackedStore;
 use Test::More;
 
 my $node = new_cluster('attacked');
@@ -13,60 +14,7 @@ my $store = create_store($node, 'attacked');
 my ($acme, $bazaar) = (acme, bazaar);
 my @attacks = attacks();
 
-# Two of everything for Acme, three for Bazaar; "bzr" is in every text of Bazaar's and in no statement of Acme's.
-$node->safe_psql($store, <<"SQL");
-INSERT INTO tenants (id, name, slug, domain, status) VALUES
-    ('$acme', 'acme', 'acme', 'acme.example', 'active'), ('$bazaar', 'bzr name', 'bzr-shop', 'bzr.example', 'active'),
-    ('cccccccc-0000-4000-8000-000000000000', 'closed', 'closed', NULL, 'suspended');
-CREATE TEMP TABLE mine AS
-    SELECT t.id AS tenant, (left(t.id::text, -1) || n)::uuid AS id, CASE t.slug WHEN 'acme' THEN 'acme' ELSE 'bzr' END AS mark, n
-    FROM tenants t, generate_series(1, CASE t.slug WHEN 'acme' THEN 2 ELSE 3 END) n WHERE t.status = 'active';
-INSERT INTO users (id, tenant_id, email, name) SELECT id, tenant, mark || n || '\@example.com', mark || ' ' || n FROM mine;
-INSERT INTO products (id, tenant_id, name, category, price) SELECT id, tenant, jsonb_build_object('en', mark), mark || ' ' || n, 10 FROM mine;
-INSERT INTO orders (id, tenant_id, user_id, number, total, customer_email, customer_name, payment_status)
-    SELECT id, tenant, id, 'N-' || mark || '-' || n, 100, mark || '\@example.com', mark || ' ' || n, 'paid' FROM mine;
-INSERT INTO order_items (id, tenant_id, order_id, product_id, product_name, price, total) SELECT id, tenant, id, id, mark, 10, 10 FROM mine;
-INSERT INTO payments (id, tenant_id, order_id, payment_intent_id, amount, provider) SELECT id, tenant, id, 'pi-' || mark || '-' || n, 100, mark FROM mine;
-INSERT INTO analytics_events (id, tenant_id, event_type, user_id, session_id, "timestamp")
-    SELECT id, tenant, mark, id, mark || ' ' || n, at FROM mine, (VALUES (now()), ('2001-01-01')) AS t (at);
-INSERT INTO integrations (id, tenant_id, name, type, credentials) SELECT id, tenant, mark, mark || n, jsonb_build_object('key', mark) FROM mine;
-INSERT INTO webhooks (id, tenant_id, url, events, secret, description) SELECT id, tenant, 'https://' || mark, '{}', mark, mark FROM mine;
-INSERT INTO webhook_deliveries (id, tenant_id, webhook_id, event_id, event_type, payload, created_at)
-    SELECT id, tenant, id, id, mark || ' ' || n, jsonb_build_object('x', mark), at FROM mine, (VALUES (now()), ('2001-01-01')) AS t (at);
-CREATE VIEW orders_of_owner AS SELECT * FROM orders;
-ALTER VIEW orders_of_owner OWNER TO brainsait_owner;
-GRANT SELECT, UPDATE ON orders_of_owner TO brainsait_app;
-CREATE FUNCTION count_of_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS 'SELECT count(*) FROM orders';
-ALTER FUNCTION count_of_owner() OWNER TO brainsait_owner;
-GRANT TEMPORARY ON DATABASE attacked TO brainsait_app;
-ALTER TABLE users SET (parallel_workers = 2);
-ANALYZE;
-SQL
-
-# A checksum of every row of Bazaar's, table by table.
-sub checksums {
-    my ($database) = @_;
-    return $node->safe_psql($database, <<"SQL");
-SELECT format('SELECT %L, count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM %s t WHERE %I = %L;',
-              c.relname, c.oid::regclass, CASE c.relname WHEN 'tenants' THEN 'id' ELSE 'tenant_id' END, '$bazaar')
-FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'operator_access' ORDER BY 1 \\gexec
-SQL
-}
-
-# Runs one attack; returns whether it came out as expected, whether it leaked, and what happened.
-sub run_attack {
-    my ($database, $attack) = @_;
-    local $ENV{PGOPTIONS} = $attack->{options} // '';
-    my ($out, $error, $state) = $attack->{bare}
-        ? run_as($node, $database, 'app_login', "$attack->{sql};")
-        : run_in_tenant($node, $database, $acme, $attack->{sql});
-    my $expect = $attack->{expect};
-    my $met = ref $expect ? $state eq '' && $out =~ $expect
-        : $expect =~ /\A= (.*)\z/s ? $state eq '' && $out eq $1
-        : $state eq $expect;
-    my $leaked = $out =~ /bzr/ || (!$attack->{guess} && $error =~ /bzr/);
-    return ($met, $leaked, "expected $expect, got SQLSTATE '$state'\noutput: $out\nmessages: $error");
-}
+fill_attacked_store($node, $store);
 
 # A session of the same login with Bazaar set, for what sessions may see of each other.
 my $other = open_session($node, $store, 'app_login');
@@ -75,7 +23,7 @@ $other->query('COMMIT');
 $other->query("SELECT 'bzr says'");
 my $superuser = $node->background_psql('postgres');
 
-my $before = checksums($store);
+my $before = checksums($node, $store);
 cmp_ok(scalar(() = $before =~ /\n/g), '>=', 16, 'checksums cover every table and partition');
 unlike($before, qr/^(?:orders|users|revenue_metrics)\|0\|/m, 'and there are rows to lose');
 cmp_ok(scalar @attacks, '>=', 90, scalar(@attacks) . ' attacks');
@@ -86,13 +34,13 @@ for my $attack (@attacks) { push @{ $group{ $attack->{group} } }, $attack }
 for my $name (sort keys %group) {
     subtest $name => sub {
         for my $attack (@{ $group{$name} }) {
-            my ($met, $leaked, $what) = run_attack($store, $attack);
+            my ($met, $leaked, $what) = run_attack($node, $store, $attack);
             my $title = $attack->{name} . ($attack->{residue} ? " (residue: $attack->{residue})" : '');
             ok($met && !$leaked, $title) or diag $what;
         }
     };
 }
-is(checksums($store), $before, 'every row of Bazaar\'s is what it was');
+is(checksums($node, $store), $before, 'every row of Bazaar\'s is what it was');
 is($node->safe_psql($store, 'SELECT count(*) FROM check_revenue_metrics()'), '0', 'and so is everybody\'s revenue');
 
 # The application may execute these functions of the extension and no other.
@@ -152,11 +100,11 @@ for my $sabotage (@sabotage) {
     $node->safe_psql($database, $sabotage->{sql});
     subtest $sabotage->{name} => sub {
         isnt($node->safe_psql($database, 'SELECT count(*) FROM isolation_report()'), '0', 'the report tells') unless $sabotage->{name} =~ /EXECUTE/;
-        my $rows = checksums($database);
+        my $rows = checksums($node, $database);
         my (@through, @leaks);
         my @concerned = grep { $_->{sql} =~ $sabotage->{on} } @repeated;
         for my $attack (@concerned) {
-            my ($met, $leaked) = run_attack($database, $attack);
+            my ($met, $leaked) = run_attack($node, $database, $attack);
             push @through, $attack->{name} unless $met && !$leaked;
             push @leaks, $attack->{name} if $leaked;
         }
@@ -165,8 +113,8 @@ for my $sabotage (@sabotage) {
         cmp_ok(scalar @through, '>', 0, scalar(@through) . ' attacks get through');
         is(scalar @leaks, 0, 'none of them tells a value of Bazaar\'s') if $sabotage->{closed};
         cmp_ok(scalar @leaks, '>', 0, scalar(@leaks) . ' of them tell values of Bazaar\'s') if $sabotage->{leaks};
-        isnt(checksums($database), $rows, 'Bazaar\'s rows change') if $sabotage->{writes};
-        is(checksums($database), $rows, 'Bazaar\'s rows do not change') if $sabotage->{kept};
+        isnt(checksums($node, $database), $rows, 'Bazaar\'s rows change') if $sabotage->{writes};
+        is(checksums($node, $database), $rows, 'Bazaar\'s rows do not change') if $sabotage->{kept};
     };
     $node->safe_psql($database, $sabotage->{undo}) if $sabotage->{undo};
     $node->safe_psql('postgres', "DROP DATABASE $database");
