@@ -52,27 +52,101 @@ int digit_value(char digit) {
   return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/// Stars in place of the hexadecimal form of any token of this cluster's: its bytes are known up to
-/// the key id, and from there on the system identifier is.
-void star_hex_tokens(char *text, const core::TokenDatabase &database) {
+/// The bytes of this cluster's tokens that are known beforehand: the system identifier.
+struct KnownBytes {
+  std::array<uint8, sizeof(uint64)> bytes;
+  char base64[9]; ///< of bytes 1 to 6, which fill the third and fourth group of four characters
+};
+
+KnownBytes known_bytes() {
+  static constexpr char digits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  KnownBytes known = {};
+  core::TokenDatabase database = core::token_database(GetSystemIdentifier(), MyDatabaseId);
+  std::memcpy(known.bytes.data(), database.data(), known.bytes.size());
+  static_assert(core::token_database_offset + 1 == 6);
+  for (int group = 0; group < 2; ++group) {
+    const uint8 *three = known.bytes.data() + 1 + 3 * group;
+    uint32 bits = uint32(three[0]) << 16 | uint32(three[1]) << 8 | three[2];
+    for (int i = 0; i < 4; ++i)
+      known.base64[4 * group + i] = digits[bits >> (6 * (3 - i)) & 63];
+  }
+  return known;
+}
+
+/// A stretch of text that is a token of this cluster's, in hexadecimal digits or base64.
+struct Stretch {
+  const char *start;
+  std::size_t length;
+};
+
+/// The next stretch of hexadecimal digits that begins like a token and is longer than its body.
+Stretch find_hex_token(const char *text, const KnownBytes &known) {
   std::size_t length = 0;
-  for (char *at = text;; ++at) {
+  for (const char *at = text;; ++at) {
     if (*at != '\0' && digit_value(*at) >= 0) {
       ++length;
       continue;
     }
-    char *start = at - length;
+    const char *start = at - length;
     bool is_token = length > 2 * core::token_body_size && start[0] == '0' && start[1] == '1';
-    for (std::size_t i = 0; is_token && i < sizeof(uint64); ++i) {
+    for (std::size_t i = 0; is_token && i < known.bytes.size(); ++i) {
       const char *pair = start + 2 * (core::token_database_offset + i);
-      is_token = digit_value(pair[0]) * 16 + digit_value(pair[1]) == database[i];
+      is_token = digit_value(pair[0]) * 16 + digit_value(pair[1]) == known.bytes[i];
     }
     if (is_token)
-      std::memset(start, '*', length);
+      return {start, length};
     if (*at == '\0')
-      return;
+      return {nullptr, 0};
     length = 0;
   }
+}
+
+bool is_base64_character(char character) {
+  return (character >= '0' && character <= '9') || (character >= 'A' && character <= 'Z') ||
+         (character >= 'a' && character <= 'z') ||
+         (character != '\0' && std::strchr("+/-_=", character) != nullptr);
+}
+
+/// Whether `text` goes on with those characters of base64, in the alphabet for URLs or the other.
+bool continues_with(const char *text, const char *base64) {
+  for (; *base64 != '\0'; ++text, ++base64) {
+    char character = *text == '-' ? '+' : *text == '_' ? '/' : *text;
+    if (character != *base64)
+      return false;
+  }
+  return true;
+}
+
+/// The next stretch of base64 with the known bytes where a token has them.
+Stretch find_base64_token(const char *text, const KnownBytes &known) {
+  constexpr std::ptrdiff_t before = 8;
+  for (const char *at = text; *at != '\0'; ++at) {
+    if (at - text < before || !continues_with(at, known.base64))
+      continue;
+    const char *start = at - before;
+    std::size_t length = before;
+    while (is_base64_character(start[length]))
+      ++length;
+    return {start, length};
+  }
+  return {nullptr, 0};
+}
+
+bool holds_token(const char *text, const KnownBytes &known) {
+  return text != nullptr && (find_hex_token(text, known).start != nullptr ||
+                             find_base64_token(text, known).start != nullptr);
+}
+
+/// Stars in place of every token of this cluster's in hexadecimal digits or base64.
+void star_tokens(char *text, const KnownBytes &known) {
+  for (auto find : {find_hex_token, find_base64_token})
+    for (;;) {
+      Stretch token = find(text, known);
+      if (token.start == nullptr)
+        break;
+      std::memset(text + (token.start - text), '*', token.length);
+    }
 }
 
 /// Stars in place of every word that is long enough to hold a signature, in whatever notation.
@@ -96,13 +170,13 @@ void clean(ErrorData *record) {
   for (const char *text : texts)
     is_private = is_private || mentions_tokens(text);
 
-  if (is_private && may_hold_token(debug_query_string))
+  const KnownBytes known = known_bytes();
+  if ((is_private && may_hold_token(debug_query_string)) || holds_token(debug_query_string, known))
     record->hide_stmt = true;
-  const core::TokenDatabase database = core::token_database(GetSystemIdentifier(), MyDatabaseId);
   for (char *text : texts) {
     if (text == nullptr)
       continue;
-    star_hex_tokens(text, database);
+    star_tokens(text, known);
     if (is_private)
       star_long_words(text);
   }

@@ -17,7 +17,7 @@ REVOKE ALL ON FUNCTION make_tenant_token(uuid, interval, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION make_tenant_token(uuid, interval, integer) TO brainsait_operator;
 
 CREATE FUNCTION token_database() RETURNS bytea
-    LANGUAGE C STABLE PARALLEL RESTRICTED
+    LANGUAGE C STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'brainsait_token_database';
 COMMENT ON FUNCTION token_database() IS
     'The 12 bytes by which tokens name this database: the cluster''s system identifier and the database''s OID. No secret; a restore or an upgrade changes them.';

@@ -57,6 +57,8 @@ order_number_is_valid
 resolve_tenant
 revenue_customer
 set_tenant
+set_tenant_token
+token_database
 uuid_v7
 LIST
 

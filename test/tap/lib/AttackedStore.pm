@@ -40,7 +40,6 @@ ALTER VIEW orders_of_owner OWNER TO brainsait_owner;
 GRANT SELECT, UPDATE ON orders_of_owner TO brainsait_app;
 CREATE FUNCTION count_of_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS 'SELECT count(*) FROM orders';
 ALTER FUNCTION count_of_owner() OWNER TO brainsait_owner;
-GRANT TEMPORARY ON DATABASE $store TO brainsait_app;
 ALTER TABLE users SET (parallel_workers = 2);
 ANALYZE;
 SQL
@@ -56,7 +55,8 @@ FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'operator
 SQL
 }
 
-# Runs one attack; returns whether it came out as expected, whether it leaked, and what happened.
+# Runs one attack; returns whether it came out as expected, whether it leaked, what happened, and who denied it:
+# 'guard', 'harden' (a privilege that harden_database() takes from PUBLIC), 'token' or ''.
 sub run_attack {
     my ($node, $database, $attack) = @_;
     local $ENV{PGOPTIONS} = $attack->{options} // '';
@@ -66,9 +66,15 @@ sub run_attack {
     my $expect = $attack->{expect};
     my $met = ref $expect ? $state eq '' && $out =~ $expect
         : $expect =~ /\A= (.*)\z/s ? $state eq '' && $out eq $1
-        : $state eq $expect;
+        : $state =~ /\A(?:$expect)\z/;
+    $met ||= $state eq $attack->{refused} if $attack->{refused};
+    $met &&= $error =~ $attack->{messages} if $attack->{messages} && $state eq '';
     my $leaked = $out =~ /bzr/ || (!$attack->{guess} && $error =~ /bzr/);
-    return ($met, $leaked, "expected $expect, got SQLSTATE '$state'\noutput: $out\nmessages: $error");
+    my $denied = $state eq '28000' && $error =~ /a signed token is required/ ? 'token'
+        : $state ne '42501' ? ''
+        : $error =~ /denied to members of brainsait_app/ ? 'guard'
+        : $error =~ /permission denied (?:for function \w|to create temporary tables)/ ? 'harden' : '';
+    return ($met, $leaked, "expected $expect, got SQLSTATE '$state'\noutput: $out\nmessages: $error", $denied);
 }
 
 1;

@@ -3,13 +3,16 @@ package StoreAttacks;
 # What a login role of the application may try from inside tenant Acme against tenant Bazaar.
 #
 # attacks() gives a list of rows { group, name, sql, expect, ... }:
-#   expect   '42501'      the statement fails with that SQLSTATE
+#   expect   '42501'      the statement fails with that SQLSTATE ('42501|55000': with one of them)
 #            '= text'     it succeeds and prints exactly that
 #            qr/.../      it succeeds and prints something that matches
 #   bare     the statements run as they stand; otherwise inside one transaction with Acme set
 #   options  environment variable PGOPTIONS of the connection
 #   guess    the statement itself holds what it guesses, so the server's messages may repeat it
+#   refused  a SQLSTATE that is as good: where the library is preloaded
+#   messages qr/.../      and so does something in the messages that came with it
 #   residue  why this one is not stopped: known, and told to whoever runs a store
+#   stopped  what stops it, if it is in place: 'guard', 'harden' (harden_database()), 'token' (require_token), in a list
 # Every text of Bazaar's holds the mark "bzr": an answer that holds it has leaked.
 
 use strict;
@@ -35,8 +38,10 @@ my ($a1, $b1) = (row_of($A, 1), row_of($B, 1));
 my $nobody = '12345678-0000-4000-8000-000000000001';
 my $hex = $B =~ tr/-//dr;
 my $documented_unique = 'numbers and payment intents are unique across tenants, as documented: a guess tells that one exists';
-my $guard = 'row estimates, locks and cursors belong to the guard';
-my $harden = 'shared catalog functions belong to harden_database()';
+# What stops an attack that row security does not.
+my @guard = (residue => 'the guard denies it', stopped => ['guard']);
+my @harden = (residue => 'harden_database() denies it', stopped => ['harden']);
+my @either = (residue => 'the guard and harden_database() deny it', stopped => [ 'guard', 'harden' ]);
 
 # Functions that speak of every value they see, and cost nothing, so that the planner would like them first.
 my $leaky = <<'SQL';
@@ -79,16 +84,19 @@ SQL
         { name => 'reading the transport', sql => 'SHOW brainsait.tenant_transport', expect => '42501' },
         { name => 'RESET of the transport', sql => 'RESET brainsait.tenant_transport', expect => '42501' },
         { name => 'RESET ALL', sql => 'RESET ALL; SELECT current_tenant()', expect => "= $A" },
-        { name => 'SET before the library is loaded', bare => 1, expect => '= 0',
+        { name => 'SET before the library is loaded', bare => 1, expect => '= 0', refused => '42501',
             sql => "SET brainsait.tenant_transport = '$hex'; SELECT count(*) FROM orders" },
-        { name => 'PGOPTIONS', bare => 1, options => "-c brainsait.tenant_transport=$hex", sql => 'SELECT count(*) FROM orders', expect => '= 0' },
-        { name => 'PGOPTIONS and parallel workers', bare => 1, expect => '= 0', sql => 'SELECT count(*) FROM users',
+        # Where the library is preloaded, the connection itself is refused.
+        { name => 'PGOPTIONS', bare => 1, options => "-c brainsait.tenant_transport=$hex", sql => 'SELECT count(*) FROM orders', expect => '42501|08000' },
+        { name => 'PGOPTIONS with an escape', bare => 1, options => "-c BRAIN\\sait.tenant_transport=$hex", sql => 'SELECT count(*) FROM orders', expect => '42501|08000' },
+        { name => 'PGOPTIONS for another parameter of the store\'s', bare => 1, options => '-c brainsait.require_token=off', sql => 'SELECT count(*) FROM orders', expect => '42501|08000' },
+        { name => 'PGOPTIONS and parallel workers', bare => 1, expect => '42501|08000', sql => 'SELECT count(*) FROM users',
             options => "-c brainsait.tenant_transport=$hex -c parallel_setup_cost=0 -c parallel_tuple_cost=0"
                 . ' -c min_parallel_table_scan_size=0 -c enable_indexscan=off -c enable_bitmapscan=off -c parallel_leader_participation=off' },
         { name => 'ALTER ROLE of oneself', sql => "ALTER ROLE app_login SET brainsait.tenant_transport = '$hex'", expect => '42501' },
         { name => 'ALTER ROLE of oneself before the library is loaded', bare => 1, expect => '42501',
             sql => "ALTER ROLE app_login SET brainsait.tenant_transport = '$hex'" },
-        { name => 'ALTER DATABASE', sql => "ALTER DATABASE attacked SET brainsait.tenant_transport = '$hex'", expect => '42501' },
+        { name => 'ALTER DATABASE', sql => "ALTER DATABASE :\"DBNAME\" SET brainsait.tenant_transport = '$hex'", expect => '42501' },
         { name => 'ALTER SYSTEM', bare => 1, sql => "ALTER SYSTEM SET brainsait.tenant_transport = '$hex'", expect => '42501' },
         { name => 'a function with a SET clause', expect => '42501',
             sql => "CREATE FUNCTION pg_temp.f() RETURNS uuid LANGUAGE sql SET brainsait.tenant_transport = '$hex' AS 'SELECT current_tenant()'" },
@@ -109,7 +117,7 @@ SQL
 CREATE FUNCTION pg_temp.f() RETURNS void LANGUAGE plpgsql PARALLEL SAFE AS \$\$ BEGIN PERFORM set_tenant('$B'); END \$\$;
 SELECT count(*) FROM users WHERE pg_temp.f() IS NOT NULL
 SQL
-        { name => 'a new transaction', bare => 1, expect => '= 3', residue => 'set_tenant() trusts the application\'s code; signed tokens come later',
+        { name => 'a new transaction', bare => 1, expect => '= 3', residue => 'set_tenant() trusts the application\'s code', stopped => ['token'],
             sql => "BEGIN; SELECT set_tenant('$A') \\g /dev/null\nCOMMIT; BEGIN; SELECT set_tenant('$B') \\g /dev/null\nSELECT count(*) FROM orders; COMMIT" },
     );
 }
@@ -182,11 +190,36 @@ SQL
         { name => 'secrets of webhooks', sql => 'SELECT secret FROM webhooks', expect => '42501' },
         { name => 'secrets by returning', sql => "UPDATE webhooks SET secret = secret || '' RETURNING 1", expect => '42501' },
         { name => 'the differences of the rollup', sql => "SELECT count(*) FROM check_revenue_metrics('$B')", expect => '= 0' },
-        { name => 'row counts of EXPLAIN ANALYZE', residue => $guard, expect => qr/Rows Removed by Filter: \d/,
+        { name => 'row counts of EXPLAIN ANALYZE', @guard, expect => qr/Rows Removed by Filter: \d/,
             sql => "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF) SELECT FROM orders" },
-        { name => 'the volume in pg_class', sql => "SELECT reltuples >= 5 FROM pg_class WHERE oid = 'orders'::regclass", expect => '= t', residue => $harden },
-        { name => 'the size of a table', sql => "SELECT pg_relation_size('orders') > 0", expect => '= t', residue => $harden },
-        { name => 'statements of the same login', guess => 1, residue => $harden, expect => '= t',
+        { name => 'EXPLAIN', sql => 'EXPLAIN SELECT FROM orders', @guard, expect => qr/rows=/ },
+        { name => 'EXPLAIN in a DO block', @guard, expect => '= ', sql => q{DO $$ DECLARE r record; BEGIN FOR r IN EXPLAIN SELECT FROM orders LOOP END LOOP; END $$} },
+        { name => 'EXPLAIN by EXECUTE', @guard, expect => '= ', sql => q{DO $$ BEGIN EXECUTE 'EXPLAIN SELECT FROM orders'; END $$} },
+        { name => 'EXPLAIN of a prepared statement', @guard, expect => qr/rows=/, sql => 'PREPARE p AS SELECT FROM orders; EXPLAIN EXECUTE p' },
+        { name => 'EXPLAIN in a function', @either, expect => qr/rows=/, sql => <<'SQL' },
+CREATE FUNCTION pg_temp.f() RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN SELECT FROM public.orders'; END $$;
+SELECT pg_temp.f()
+SQL
+        { name => 'EXPLAIN in a security definer function of one\'s own', @either, expect => qr/rows=/, sql => <<'SQL' },
+CREATE FUNCTION pg_temp.f() RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN SELECT FROM public.orders'; END $$;
+SELECT pg_temp.f()
+SQL
+        { name => 'EXPLAIN under SET ROLE', @guard, expect => qr/rows=/, sql => 'SET ROLE brainsait_app; EXPLAIN SELECT FROM orders' },
+        { name => 'the plan as a message', @guard, expect => '= 2', messages => qr/PLANNEDSTMT.*:plan_rows/s,
+            sql => "SET client_min_messages = log; SET debug_print_plan = on; SELECT count(*) FROM orders" },
+        { name => 'the plan as a message by set_config()', @guard, expect => '= 2', messages => qr/PLANNEDSTMT.*:plan_rows/s,
+            sql => "SET client_min_messages = log; SELECT set_config('debug_print_plan', 'on', true) \\g /dev/null\nSELECT count(*) FROM orders" },
+        { name => 'the volume in pg_class', sql => "SELECT reltuples >= 5 FROM pg_class WHERE oid = 'orders'::regclass", expect => '= t',
+            residue => 'every role reads the catalogs, and PostgreSQL itself needs them readable' },
+        { name => 'live rows in the statistics', sql => "SELECT pg_stat_get_live_tuples('orders'::regclass) >= 0", expect => '= t', @harden },
+        { name => 'the statistics views', sql => 'SELECT sum(n_live_tup) >= 0 FROM pg_stat_user_tables', expect => '= t', @harden },
+        { name => 'the size of all tables', sql => "SELECT pg_total_relation_size('users') + pg_database_size(current_database()) > 0", expect => '= t', @harden },
+        { name => 'locks of other sessions', sql => 'SELECT count(*) > 0 FROM pg_locks', expect => '= t', @harden },
+        { name => 'prepared transactions of others', sql => 'SELECT count(*) FROM pg_prepared_xacts', expect => '= 0', @harden },
+        { name => 'versions of rows by address', sql => "SELECT currtid2('orders', '(0,1)')", expect => qr/\(0,\d+\)/, @harden },
+        { name => 'a large object', sql => "SELECT lo_from_bytea(0, 'left for others') > 0", expect => '= t', @harden },
+        { name => 'the size of a table', sql => "SELECT pg_relation_size('orders') > 0", expect => '= t', @harden },
+        { name => 'statements of the same login', guess => 1, @harden, expect => '= t',
             sql => "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%bzr says%' AND pid <> pg_backend_pid()" },
     );
 }
@@ -241,9 +274,18 @@ SQL
         { name => 'a number that Bazaar has', sql => "INSERT INTO orders (number, total) VALUES ('N-bzr-1', 1)", expect => '23505', guess => 1, residue => $documented_unique },
         { name => 'an intent that Bazaar has', sql => "INSERT INTO payments (payment_intent_id, amount) VALUES ('pi-bzr-1', 1)", expect => '23505', guess => 1, residue => $documented_unique },
         { name => 'an e-mail that Bazaar has', sql => counted("INSERT INTO users (email) VALUES ('bzr1\@example.com')") . '; ROLLBACK', expect => '= 1', guess => 1 },
-        { name => 'a lock on a table', sql => 'LOCK TABLE orders IN ACCESS EXCLUSIVE MODE', expect => '= ', residue => $guard },
-        { name => 'an advisory lock', sql => 'SELECT pg_try_advisory_xact_lock(1)', expect => '= t', residue => $harden },
-        { name => 'a notification', sql => "NOTIFY bazaar, 'x'", expect => '= ', residue => $harden },
+        { name => 'a lock on a table', sql => 'LOCK TABLE orders IN ACCESS EXCLUSIVE MODE', expect => '= ', @guard },
+        { name => 'an advisory lock', sql => 'SELECT pg_try_advisory_xact_lock(1)', expect => '= t', @harden },
+        { name => 'a notification', sql => "NOTIFY bazaar, 'x'", expect => '= ', @guard },
+        { name => 'a notification by EXECUTE', sql => q{DO $$ BEGIN EXECUTE 'NOTIFY bazaar'; END $$}, expect => '= ', @guard },
+        { name => 'a notification by function', sql => "SELECT pg_notify('bazaar', 'x')", expect => '= ', @harden },
+        { name => 'listening', sql => 'LISTEN bazaar', expect => '= ', @guard },
+        { name => 'a message to logical replication', sql => "SELECT pg_logical_emit_message(false, 'bazaar', 'x') IS NOT NULL", expect => '= t', @harden },
+        { name => 'statements of other tenants cancelled', expect => '= t', @harden,
+            sql => "SELECT bool_and(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE usename = 'app_login' AND pid <> pg_backend_pid()" },
+        { name => 'the login\'s password', sql => "ALTER ROLE app_login PASSWORD 'mine'; ROLLBACK", expect => '= ', @guard },
+        { name => 'the login\'s defaults', sql => "ALTER ROLE app_login SET search_path = pg_catalog; ROLLBACK", expect => '= ', @guard },
+        { name => 'the login\'s defaults by EXECUTE', sql => q{DO $$ BEGIN EXECUTE 'ALTER USER app_login SET work_mem = 64'; END $$; ROLLBACK}, expect => '= ', @guard },
         # References
         (map { { name => "a reference: $$_[0]", sql => $$_[1], expect => '23503' } } (
             ['user of an order', "UPDATE orders SET user_id = '$b1'"], ['a user whom nobody has', "UPDATE orders SET user_id = '$nobody'"],
