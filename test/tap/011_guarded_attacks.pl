@@ -47,6 +47,21 @@ for my $mode (qw(guard harden both)) {
     $_->quit for $other, $superuser;
 }
 
+# A dump carries what harden_database() did to functions, and it can still be taken back; the privileges of the
+# database itself are no part of a dump.
+my $privileges = <<'SQL';
+SELECT p.oid::regprocedure, g.grantee::regrole, g.privilege_type FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS g
+WHERE p.pronamespace = 'pg_catalog'::regnamespace ORDER BY 1, 2, 3
+SQL
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $node->basedir . '/hardened.dump', '-d', $node->connstr('with_harden') ], 'a hardened database is dumped');
+$node->command_ok([ 'pg_restore', '-e', '-d', $node->connstr('restored'), $node->basedir . '/hardened.dump' ], 'and restored');
+is($node->safe_psql('restored', $privileges), $node->safe_psql('with_harden', $privileges), 'with the same privileges');
+is((run_as($node, 'restored', 'app_login', 'SELECT count(query) FROM pg_stat_activity'))[2], '42501', 'which deny the application');
+like($node->safe_psql('restored', 'SELECT harden_database()'), qr/\AREVOKE TEMPORARY ON DATABASE restored FROM PUBLIC\nGRANT[^\n]*\z/, 'what is left to harden is the database');
+$node->safe_psql('restored', 'SELECT unharden_database()');
+is($node->safe_psql('restored', $privileges), $node->safe_psql('with_guard', $privileges), 'it is taken back there');
+
 # Administrators, operators and migrations go on, also as the application.
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE migrations LOGIN IN ROLE brainsait_owner;

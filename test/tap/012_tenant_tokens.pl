@@ -241,4 +241,19 @@ like($written, qr/parameters: \$1 = '?\*+|\$1 = \*+/, 'parameters were logged, a
 like($written, qr/tables? orders|FROM orders/, 'other statements are in the log as they were');
 
 $_->quit for $session, $watcher;
+$node->stop;
+
+# Not preloaded: the session's first call loads the library, and from then on its log is clean.
+my $late = new_cluster('late', start => 0, conf => "log_min_duration_statement = 0\nlog_min_error_statement = debug5\nbrainsait.token_key_file = 'token_keys'\n");
+key_file($late->data_dir . '/token_keys', 1 => $key{1});
+$late->start;
+create_store($late, 'late');
+my $c = add_tenant($late, 'late', slug => 'c');
+my $late_database = pack 'H*', $late->safe_psql('late', q{SELECT encode(token_database(), 'hex')});
+my @late = map { make_token(database => $late_database, tenant => $c, key => $_) } $key{1}, $key{2};
+is((run_as($late, 'late', 'app_login', 'BEGIN; SELECT set_tenant_token(' . literal($late[0]) . ") \\g /dev/null\nSELECT slug FROM tenants"))[0], 'c', 'not preloaded: a token is taken');
+is((run_as($late, 'late', 'app_login', 'BEGIN; SELECT set_tenant_token(' . literal($late[1]) . ')'))[2], '28000', 'not preloaded: and a wrong one is not');
+my $late_log = slurp_file($late->logfile);
+like($late_log, qr/statement: SELECT \*{40}/, 'not preloaded: the statement is in the log');
+is(scalar(grep { index($late_log, unpack 'H*', substr $_, 41) >= 0 } @late), 0, 'not preloaded: the tokens are not');
 done_testing();
