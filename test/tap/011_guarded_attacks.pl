@@ -21,7 +21,17 @@ for my $mode (qw(guard harden both)) {
     my $store = create_store($node, "with_$mode");
     $node->safe_psql('postgres', "ALTER DATABASE $store SET brainsait.guard = off") if $mode eq 'harden';
     fill_attacked_store($node, $store);
-    $node->safe_psql($store, 'SELECT harden_database()') unless $mode eq 'guard';
+    unless ($mode eq 'guard') {
+        my $statements = $node->safe_psql($store, <<'SQL');
+SELECT count(*) > 0 AS there FROM pg_available_extensions WHERE name = 'pg_stat_statements' \gset
+\if :there
+CREATE EXTENSION pg_stat_statements;
+\endif
+SELECT harden_database();
+SQL
+        like($statements, qr/^REVOKE EXECUTE ON FUNCTION \S*pg_stat_statements\(/m, 'pg_stat_statements is among it')
+            if $node->safe_psql($store, q{SELECT count(*) FROM pg_extension WHERE extname = 'pg_stat_statements'});
+    }
     my $other = open_session($node, $store, 'app_login');
     $other->query("BEGIN; SELECT set_tenant('" . bazaar . "'); COMMIT; SELECT 'bzr says'");
     my $superuser = $node->background_psql('postgres');

@@ -4,10 +4,11 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use StoreCluster;
+use TenantTokens;
 use Test::More;
 
-
-my $primary = new_cluster('primary', streaming => 1, start => 0, conf => "shared_preload_libraries = 'brainsait'\nbrainsait.order_number_format = 'W-{CODE:8}'\n");
+my $primary = new_cluster('primary', streaming => 1, start => 0, conf => "shared_preload_libraries = 'brainsait'\nbrainsait.token_key_file = 'token_keys'\nbrainsait.order_number_format = 'W-{CODE:8}'\n");
+key_file($primary->data_dir . '/token_keys', 1 => 'k' x 32);
 $primary->start;
 my $store = create_store($primary, 'shop');
 my $a = add_tenant($primary, $store, slug => 'riyadh', settings => '{"order_number_format": "{TENANT}-{SEQ}"}');
@@ -41,6 +42,10 @@ for my $writing ('SELECT next_order_number()', 'INSERT INTO orders (total) VALUE
 }
 is($standby->safe_psql($store, 'SELECT * FROM check_revenue_metrics()'), '', 'standby: the rollup is right');
 is(($standby->psql($store, "SELECT rebuild_revenue_metrics('$a')"))[0], 3, 'standby: nothing is rebuilt');
+
+# Tokens name the database by what a standby shares with its primary, and it has the keys from there.
+my $token = $primary->safe_psql($store, "SELECT make_tenant_token('$b')");
+is((run_as($standby, $store, 'app_login', "BEGIN; SELECT set_tenant_token('$token') \\g /dev/null\nSELECT slug FROM tenants"))[0], 'b', 'standby: a token of the primary is taken');
 
 # A session on the standby hears of a suspension that the primary replays.
 my $session = open_session($standby, $store, 'app_login');

@@ -92,6 +92,9 @@ COMMIT;
 BEGIN; SELECT set_tenant('$A') \\g /dev/null
 SELECT current_setting('mine.seen'); COMMIT
 SQL
+        { name => 'row_security off for the next', @kept, stopped => ['guard'], expect => '42501', sql => two('SET row_security = off', 'SELECT count(*) FROM orders', $A) },
+        { name => 'row_security off for the next by set_config()', expect => '42501', residue => 'session parameters outlive the transaction: poolers reset them',
+            sql => two("SELECT set_config('row_security', 'off', false) \\g /dev/null\n", 'SELECT count(*) FROM orders', $A) },
         { name => 'a search path for the next', expect => '42883', sql => two('SET search_path = pg_catalog', 'SELECT 1', $A),
             residue => 'session parameters outlive the transaction: poolers reset them' },
         { name => 'a temporary view', sql => two('CREATE TEMP VIEW kept AS SELECT * FROM orders', 'SELECT count(*) FROM kept', $A), expect => '= 2' },
