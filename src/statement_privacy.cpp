@@ -31,6 +31,12 @@ bool may_hold_token(const char *statement) {
   return statement != nullptr && strnlen(statement, shortest_text) == shortest_text;
 }
 
+/// Takes what the session runs out of pg_stat_activity, where it could hold a token.
+void hide_activity() {
+  if (MyBackendType == B_BACKEND && may_hold_token(debug_query_string))
+    pgstat_report_activity(STATE_RUNNING, shown_instead);
+}
+
 void hide(void *) {
   errhidestmt(true);
   errhidecontext(true);
@@ -171,8 +177,12 @@ void clean(ErrorData *record) {
     is_private = is_private || mentions_tokens(text);
 
   const KnownBytes known = known_bytes();
-  if ((is_private && may_hold_token(debug_query_string)) || holds_token(debug_query_string, known))
+  if ((is_private && may_hold_token(debug_query_string)) ||
+      holds_token(debug_query_string, known)) {
     record->hide_stmt = true;
+    // Of a statement that fails before it comes to its token, this is the only sight.
+    hide_activity();
+  }
   for (char *text : texts) {
     if (text == nullptr)
       continue;
@@ -194,8 +204,7 @@ void on_log_record(ErrorData *record) {
 
 void begin_private_statement(PrivateStatement &statement) {
   private_since = GetCurrentStatementStartTimestamp();
-  if (!IsParallelWorker() && may_hold_token(debug_query_string))
-    pgstat_report_activity(STATE_RUNNING, shown_instead);
+  hide_activity();
   statement.callback.previous = error_context_stack;
   statement.callback.callback = hide;
   statement.callback.arg = nullptr;

@@ -30,6 +30,7 @@ is($no_store, 'W-{CODE:8}', 'preloaded: there in a database without the extensio
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
+key_file($standby->data_dir . '/token_keys', 1 => 'k' x 32);
 $standby->start;
 run_in_tenant($primary, $store, $a, 'INSERT INTO orders (total) VALUES (2), (3)');
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
@@ -43,7 +44,7 @@ for my $writing ('SELECT next_order_number()', 'INSERT INTO orders (total) VALUE
 is($standby->safe_psql($store, 'SELECT * FROM check_revenue_metrics()'), '', 'standby: the rollup is right');
 is(($standby->psql($store, "SELECT rebuild_revenue_metrics('$a')"))[0], 3, 'standby: nothing is rebuilt');
 
-# Tokens name the database by what a standby shares with its primary, and it has the keys from there.
+# Tokens name the database by what a standby shares with its primary, given the same keys.
 my $token = $primary->safe_psql($store, "SELECT make_tenant_token('$b')");
 is((run_as($standby, $store, 'app_login', "BEGIN; SELECT set_tenant_token('$token') \\g /dev/null\nSELECT slug FROM tenants"))[0], 'b', 'standby: a token of the primary is taken');
 
