@@ -255,4 +255,17 @@ is((run_as($late, 'late', 'app_login', 'BEGIN; SELECT set_tenant_token(' . liter
 my $late_log = slurp_file($late->logfile);
 like($late_log, qr/statement: SELECT \*{40}/, 'not preloaded: the statement is in the log');
 is(scalar(grep { index($late_log, unpack 'H*', substr $_, 41) >= 0 } @late), 0, 'not preloaded: the tokens are not');
+
+# Nor does a session get around what an administrator requires before the library is there to say no.
+$late->safe_psql('postgres', 'ALTER DATABASE late SET brainsait.require_token = on');
+my $enter = "BEGIN; SELECT set_tenant('$c') \\g /dev/null\nSELECT slug FROM tenants";
+is((run_as($late, 'late', 'app_login', $enter))[2], '28000', 'not preloaded: a token is required');
+is((run_as($late, 'late', 'app_login', "SET brainsait.require_token = off; $enter"))[2], '28000', 'not preloaded: also of who set the parameter first');
+for my $options ('-c brainsait.require_token=off', '--brainsait.require-token=off', '-c work_mem=1MB -cBRAINSAIT.require_token=0', '-c brain\\sait.require_token=off') {
+    local $ENV{PGOPTIONS} = $options;
+    is((run_as($late, 'late', 'app_login', $enter))[2], '42501', "not preloaded: nor by $options");
+}
+$ENV{PGOPTIONS} = '-c brainsait.require_token=off';
+is((run_as($late, 'late', 'postgres', $enter))[0], 'c', 'not preloaded: a superuser may');
+delete $ENV{PGOPTIONS};
 done_testing();
