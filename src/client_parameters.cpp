@@ -15,20 +15,38 @@ namespace brainsait {
 namespace {
 
 constexpr char prefix[] = "brainsait.";
+/// What anybody may set at any time: then nothing of an administrator's is lost.
+constexpr const char *for_everybody[] = {"rollup_wait"};
 
-/// Whether a text names a parameter of brainsait's anywhere. A backslash escapes the character
-/// after it in the options of a connection, so it stands for nothing.
+/// Where `text` goes on after `name`, or nullptr where it begins otherwise. In the options of a
+/// connection a backslash escapes the character after it, and so stands for nothing, and dashes
+/// stand for underscores.
+const char *after(const char *text, const char *name) {
+  for (; *name != '\0'; ++text) {
+    if (*text == '\\')
+      continue;
+    char character = static_cast<char>(pg_tolower(static_cast<unsigned char>(*text)));
+    if ((character == '-' ? '_' : character) != *name)
+      return nullptr;
+    ++name;
+  }
+  return text;
+}
+
+bool may_be_set(const char *parameter) {
+  for (const char *name : for_everybody) {
+    const char *end = after(parameter, name);
+    if (end != nullptr && (*end == '\0' || *end == '='))
+      return true;
+  }
+  return false;
+}
+
+/// Whether a text names a parameter of brainsait's that only an administrator sets.
 bool names_parameter(const char *text) {
   for (; text != nullptr && *text != '\0'; ++text) {
-    std::size_t matched = 0;
-    for (const char *at = text; *at != '\0' && matched < sizeof prefix - 1; ++at) {
-      if (*at == '\\')
-        continue;
-      if (pg_tolower(static_cast<unsigned char>(*at)) != prefix[matched])
-        break;
-      ++matched;
-    }
-    if (matched == sizeof prefix - 1)
+    const char *parameter = after(text, prefix);
+    if (parameter != nullptr && !may_be_set(parameter))
       return true;
   }
   return false;

@@ -265,6 +265,8 @@ for my $options ('-c brainsait.require_token=off', '--brainsait.require-token=of
     local $ENV{PGOPTIONS} = $options;
     is((run_as($late, 'late', 'app_login', $enter))[2], '42501', "not preloaded: nor by $options");
 }
+$ENV{PGOPTIONS} = '-c brainsait.rollup_wait=on';
+is((run_as($late, 'late', 'app_login', 'SELECT current_tenant() IS NULL; SHOW brainsait.rollup_wait'))[0], "t\non", 'not preloaded: what anybody may set is taken');
 $ENV{PGOPTIONS} = '-c brainsait.require_token=off';
 is((run_as($late, 'late', 'postgres', $enter))[0], 'c', 'not preloaded: a superuser may');
 delete $ENV{PGOPTIONS};
