@@ -56,6 +56,7 @@ next_order_number
 order_number_is_valid
 resolve_tenant
 revenue_customer
+revenue_deltas_from
 set_tenant
 set_tenant_token
 token_database
