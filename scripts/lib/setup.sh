@@ -68,24 +68,50 @@ missing_packages() {
     echo libclang-rt-dev
   command -v clang-format >/dev/null || echo clang-format
   command -v clang-tidy >/dev/null || echo clang-tidy
+  PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null || echo pgbouncer
+  command -v sqlsmith >/dev/null || echo sqlsmith
+  has_python_modules psycopg2 || echo python3-psycopg2
+  has_python_modules psycopg2 sqlalchemy || echo python3-sqlalchemy
+  has_python_modules psycopg2 sqlalchemy alembic || echo alembic
 }
 
-# Installs packages. Debian's postgresql starts a server as soon as it is installed; that is not what
-# was asked for, so no cluster is made when it is this script that brings PostgreSQL.
+# has_python_modules MODULE...: some Python has all of them, as the tests look for one.
+has_python_modules() {
+  local python
+  for python in python3 /usr/bin/python3; do
+    if "$python" -c "import $(IFS=, && echo "$*")" 2>/dev/null; then return 0; fi
+  done
+  return 1
+}
+
+# Installs packages. Debian's postgresql and pgbouncer start a server as soon as they are installed; that is not what
+# was asked for, so no cluster is made when it is this script that brings PostgreSQL, and no service starts.
 install_packages_as_root='
   set -e
   export DEBIAN_FRONTEND=noninteractive
-  unset_cluster() { rm -f /etc/postgresql-common/createcluster.d/brainsait.conf; }
+  policy=/usr/sbin/policy-rc.d made_policy=
+  undo() {
+    rm -f /etc/postgresql-common/createcluster.d/brainsait.conf
+    [ -z "$made_policy" ] || rm -f "$policy"
+  }
+  trap undo EXIT
+  case " $* " in *" pgbouncer "*)
+    if [ ! -e "$policy" ]; then
+      made_policy=1
+      printf "#!/bin/sh\nexit 101\n" >"$policy"
+      chmod +x "$policy"
+    fi ;;
+  esac
   apt-get update -q
   case " $* " in *" postgresql-"[0-9]*)
     if [ ! -d /etc/postgresql-common ]; then
       apt-get install -y -q --no-install-recommends postgresql-common
       mkdir -p /etc/postgresql-common/createcluster.d
-      trap unset_cluster EXIT
       echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/brainsait.conf
     fi ;;
   esac
-  apt-get install -y -q --no-install-recommends "$@"'
+  apt-get install -y -q --no-install-recommends "$@"
+  case " $* " in *" pgbouncer "*) systemctl disable -q pgbouncer 2>/dev/null || true ;; esac'
 
 # require_packages demo|check: everything that this purpose needs is installed, or the exact line is shown.
 require_packages() {

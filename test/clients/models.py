@@ -1,6 +1,6 @@
 """The document's eleven tables as SQLAlchemy models, for SQLAlchemy 1.4 and 2.
 
-Columns, types and defaults are the document's. What an application adds for the store:
+Columns, types and defaults are the document's. What the store has besides:
   - tenant_id has a default in the database, on order_items and webhook_deliveries too, and orders.number is filled there;
   - references carry the tenant, relationships go by the id alone: an ORM that cleared both columns of a
     reference would clear the row's tenant;
@@ -15,11 +15,11 @@ from sqlalchemy.orm import declarative_base, deferred, foreign, relationship
 Base = declarative_base()
 
 
-def key(default="gen_random_uuid()"):
+def key_column(default="gen_random_uuid()"):
     return Column(UUID(as_uuid=True), primary_key=True, server_default=text(default))
 
 
-def tenant(cascade=True):
+def tenant_column(cascade=True):
     reference = [ForeignKey("tenants.id", ondelete="CASCADE")] if cascade else []
     return Column(UUID(as_uuid=True), *reference, nullable=False, server_default=text("current_tenant()"))
 
@@ -28,19 +28,19 @@ def uuid_column(**options):
     return Column(UUID(as_uuid=True), **options)
 
 
-def time(default=None, **options):
+def time_column(default=None, **options):
     return Column(DateTime(timezone=True), server_default=default, **options)
 
 
-def status(default="active"):
+def short_text(default="active"):
     return Column(String(50), server_default=default)
 
 
-def json(**options):
+def json_column(**options):
     return Column(JSONB, server_default="{}", **options)
 
 
-def amount(**options):
+def money(**options):
     return Column(Numeric(10, 2), **options)
 
 
@@ -56,33 +56,33 @@ class Model(Base):
 
 class Tenant(Model):
     __tablename__ = "tenants"
-    id = key()
+    id = key_column()
     name = Column(String(255), nullable=False)
     slug = Column(String(100), nullable=False)
     domain = Column(String(255))
-    status = status()
-    plan = status("starter")
-    settings = json()
-    created_at = time(func.now())
-    updated_at = time(func.now(), server_onupdate=FetchedValue())
+    status = short_text()
+    plan = short_text("starter")
+    settings = json_column()
+    created_at = time_column(func.now())
+    updated_at = time_column(func.now(), server_onupdate=FetchedValue())
     __table_args__ = (UniqueConstraint("slug", name="idx_tenants_slug"), Index("idx_tenants_status", "status"),
                       Index("idx_tenants_plan", "plan"))
 
 
 class User(Model):
     __tablename__ = "users"
-    id = key()
-    tenant_id = tenant()
+    id = key_column()
+    tenant_id = tenant_column()
     email = Column(String(255), nullable=False)
     password_hash = Column(String(255))
     name = Column(String(255))
-    role = status("user")
-    status = status()
+    role = short_text("user")
+    status = short_text()
     email_verified = Column(Boolean, server_default=text("false"))
-    last_login = time()
+    last_login = time_column()
     metadata_ = Column("metadata", JSONB, server_default="{}")
-    created_at = time(func.now())
-    updated_at = time(func.now(), server_onupdate=FetchedValue())
+    created_at = time_column(func.now())
+    updated_at = time_column(func.now(), server_onupdate=FetchedValue())
     orders = relationship("Order", back_populates="user", passive_deletes=True,
                           primaryjoin=lambda: User.id == foreign(Order.user_id))
     __table_args__ = (UniqueConstraint("tenant_id", "email", name="users_tenant_id_email_key"),
@@ -92,20 +92,20 @@ class User(Model):
 
 class Product(Model):
     __tablename__ = "products"
-    id = key()
-    tenant_id = tenant()
+    id = key_column()
+    tenant_id = tenant_column()
     name = Column(JSONB, nullable=False)
     description = Column(JSONB)
-    price = amount(nullable=False)
+    price = money(nullable=False)
     currency = Column(String(3), server_default="USD")
     category = Column(String(100))
     tags = Column(ARRAY(Text))
     images = Column(ARRAY(Text))
-    status = status()
+    status = short_text()
     inventory_count = Column(Integer, server_default=text("0"))
     metadata_ = Column("metadata", JSONB, server_default="{}")
-    created_at = time(func.now())
-    updated_at = time(func.now(), server_onupdate=FetchedValue())
+    created_at = time_column(func.now())
+    updated_at = time_column(func.now(), server_onupdate=FetchedValue())
     __table_args__ = (
         UniqueConstraint("tenant_id", "id", name="idx_products_tenant_id"), Index("idx_products_category", "category"),
         Index("idx_products_status", "status"), Index("idx_products_price", "price"),
@@ -115,22 +115,22 @@ class Product(Model):
 
 class Order(Model):
     __tablename__ = "orders"
-    id = key("uuid_v7()")
-    tenant_id = tenant()
+    id = key_column("uuid_v7()")
+    tenant_id = tenant_column()
     user_id = uuid_column()
     number = Column(String(50), nullable=False, server_default=FetchedValue())
-    status = status("pending")
-    total = amount(nullable=False)
+    status = short_text("pending")
+    total = money(nullable=False)
     currency = Column(String(3), server_default="USD")
     customer_email = Column(String(255))
     customer_name = Column(String(255))
     billing_address = Column(JSONB)
     shipping_address = Column(JSONB)
     payment_intent_id = Column(String(255))
-    payment_status = status("pending")
+    payment_status = short_text("pending")
     metadata_ = Column("metadata", JSONB, server_default="{}")
-    created_at = time(func.now())
-    updated_at = time(func.now(), server_onupdate=FetchedValue())
+    created_at = time_column(func.now())
+    updated_at = time_column(func.now(), server_onupdate=FetchedValue())
     user = relationship("User", back_populates="orders", primaryjoin=lambda: User.id == foreign(Order.user_id))
     items = relationship("OrderItem", back_populates="order", cascade="all, delete-orphan", passive_deletes=True,
                          primaryjoin=lambda: Order.id == foreign(OrderItem.order_id))
@@ -149,15 +149,15 @@ class Order(Model):
 
 class OrderItem(Model):
     __tablename__ = "order_items"
-    id = key("uuid_v7()")
+    id = key_column("uuid_v7()")
     order_id = uuid_column(nullable=False)
     product_id = uuid_column()
     product_name = Column(String(255), nullable=False)
     quantity = Column(Integer, nullable=False, server_default=text("1"))
-    price = amount(nullable=False)
-    total = amount(nullable=False)
+    price = money(nullable=False)
+    total = money(nullable=False)
     metadata_ = Column("metadata", JSONB, server_default="{}")
-    tenant_id = tenant(cascade=False)
+    tenant_id = tenant_column(cascade=False)
     order = relationship("Order", back_populates="items", primaryjoin=lambda: Order.id == foreign(OrderItem.order_id))
     product = relationship("Product", primaryjoin=lambda: Product.id == foreign(OrderItem.product_id))
     __table_args__ = (reference("order_id", "orders", "CASCADE"), reference("product_id", "products", "SET NULL"),
@@ -166,22 +166,22 @@ class OrderItem(Model):
 
 class Payment(Model):
     __tablename__ = "payments"
-    id = key("uuid_v7()")
-    tenant_id = tenant()
+    id = key_column("uuid_v7()")
+    tenant_id = tenant_column()
     order_id = uuid_column()
     payment_intent_id = Column(String(255))
-    amount = amount(nullable=False)
+    amount = money(nullable=False)
     currency = Column(String(3), server_default="USD")
-    status = status("pending")
+    status = short_text("pending")
     payment_method = Column(String(50))
     provider = Column(String(50))
     provider_fee = Column(Numeric(10, 2))
     net_amount = Column(Numeric(10, 2))
     refunded_amount = Column(Numeric(10, 2), server_default=text("0"))
     metadata_ = Column("metadata", JSONB, server_default="{}")
-    processed_at = time()
-    created_at = time(func.now())
-    updated_at = time(func.now(), server_onupdate=FetchedValue())
+    processed_at = time_column()
+    created_at = time_column(func.now())
+    updated_at = time_column(func.now(), server_onupdate=FetchedValue())
     order = relationship("Order", back_populates="payments", primaryjoin=lambda: Order.id == foreign(Payment.order_id))
     __table_args__ = (
         reference("order_id", "orders", "SET NULL"),
@@ -194,62 +194,66 @@ class Payment(Model):
 
 class AnalyticsEvent(Model):
     __tablename__ = "analytics_events"
-    id = key("uuid_v7()")
-    tenant_id = tenant()
+    id = key_column("uuid_v7()")
+    tenant_id = tenant_column()
     event_type = Column(String(100), nullable=False)
     user_id = uuid_column()
     session_id = Column(String(255))
-    properties = json()
-    timestamp = time(func.now(), nullable=False)
+    properties = json_column()
+    timestamp = time_column(func.now(), nullable=False)
     __table_args__ = (reference("user_id", "users", "SET NULL"),
                       Index("idx_analytics_tenant_timestamp", "tenant_id", "timestamp"),
                       Index("idx_analytics_event_type", "event_type"), Index("idx_analytics_user_id", "user_id"))
 
 
 class RevenueMetric(Model):
-    """Kept by the store; the application reads it."""
+    """Kept by the store, with four columns more than the document's; the application reads it."""
     __tablename__ = "revenue_metrics"
-    id = key()
-    tenant_id = tenant()
+    id = key_column()
+    tenant_id = uuid_column(nullable=False)
     date = Column(Date, nullable=False)
     total_revenue = Column(Numeric(15, 2), server_default=text("0"))
     order_count = Column(Integer, server_default=text("0"))
     customer_count = Column(Integer, server_default=text("0"))
     average_order_value = Column(Numeric(10, 2), server_default=text("0"))
-    currency = Column(String(3), server_default="USD")
-    created_at = time(func.now())
-    __table_args__ = (UniqueConstraint("tenant_id", "date", "currency", name="revenue_metrics_tenant_id_date_currency_key"),
-                      Index("idx_revenue_metrics_tenant_date", "tenant_id", "date"))
+    currency = Column(String(3), nullable=False, server_default="USD")
+    created_at = time_column(func.now())
+    paid_revenue = Column(Numeric(15, 2), nullable=False, server_default=text("0"))
+    paid_order_count = Column(Integer, nullable=False, server_default=text("0"))
+    refunded_amount = Column(Numeric(15, 2), nullable=False, server_default=text("0"))
+    net_revenue = Column(Numeric(15, 2), nullable=False, server_default=text("0"))
+    __table_args__ = (ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+                      UniqueConstraint("tenant_id", "date", "currency", name="idx_revenue_metrics_tenant_date"))
 
 
 class Integration(Model):
     __tablename__ = "integrations"
-    id = key()
-    tenant_id = tenant()
+    id = key_column()
+    tenant_id = tenant_column()
     name = Column(String(100), nullable=False)
     type = Column(String(50), nullable=False)
-    status = status()
-    config = json()
-    # No eager default: the application may not have it returned.
-    credentials = deferred(Column(JSONB, nullable=True))
-    last_sync = time()
-    created_at = time(func.now())
-    updated_at = time(func.now(), server_onupdate=FetchedValue())
+    status = short_text()
+    config = json_column()
+    # Without the document's default and written as NULL where it is left out: a default would be read back.
+    credentials = deferred(Column(JSONB(none_as_null=True)))
+    last_sync = time_column()
+    created_at = time_column(func.now())
+    updated_at = time_column(func.now(), server_onupdate=FetchedValue())
     __table_args__ = (UniqueConstraint("tenant_id", "type", name="idx_integrations_tenant_id"),
                       Index("idx_integrations_type", "type"))
 
 
 class Webhook(Model):
     __tablename__ = "webhooks"
-    id = key()
-    tenant_id = tenant()
+    id = key_column()
+    tenant_id = tenant_column()
     url = Column(String(500), nullable=False)
     events = Column(ARRAY(Text), nullable=False)
     secret = deferred(Column(String(255), nullable=False))
-    status = status()
+    status = short_text()
     description = Column(Text)
-    created_at = time(func.now())
-    updated_at = time(func.now(), server_onupdate=FetchedValue())
+    created_at = time_column(func.now())
+    updated_at = time_column(func.now(), server_onupdate=FetchedValue())
     deliveries = relationship("WebhookDelivery", viewonly=True,
                               primaryjoin=lambda: Webhook.id == foreign(WebhookDelivery.webhook_id))
     __table_args__ = (UniqueConstraint("tenant_id", "id", name="idx_webhooks_tenant_id"), Index("idx_webhooks_status", "status"))
@@ -258,7 +262,7 @@ class Webhook(Model):
 class WebhookDelivery(Model):
     """Written by the store; the application reads and deletes."""
     __tablename__ = "webhook_deliveries"
-    id = key("uuid_v7()")
+    id = key_column("uuid_v7()")
     webhook_id = uuid_column(nullable=False)
     event_id = uuid_column(nullable=False)
     event_type = Column(String(100), nullable=False)
@@ -267,9 +271,9 @@ class WebhookDelivery(Model):
     response_body = Column(Text)
     response_time = Column(Integer)
     attempt_count = Column(Integer, server_default=text("1"))
-    delivered_at = time()
-    created_at = time(func.now(), nullable=False)
-    tenant_id = tenant(cascade=False)
+    delivered_at = time_column()
+    created_at = time_column(func.now(), nullable=False)
+    tenant_id = tenant_column(cascade=False)
     __table_args__ = (reference("webhook_id", "webhooks", "CASCADE"), Index("idx_webhook_deliveries_webhook_id", "webhook_id"),
                       Index("idx_webhook_deliveries_event_type", "event_type"),
                       Index("idx_webhook_deliveries_created_at", "created_at"))
