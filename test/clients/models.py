@@ -7,12 +7,14 @@ Columns, types and defaults are the document's. What the store has besides:
   - secrets are deferred, since the application cannot read them back.
 """
 
+import sqlalchemy
 from sqlalchemy import (ARRAY, Boolean, Column, Date, DateTime, FetchedValue, ForeignKey, ForeignKeyConstraint, Index,
                         Integer, Numeric, String, Text, UniqueConstraint, func, text)
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.orm import declarative_base, deferred, foreign, relationship
 
 Base = declarative_base()
+version = tuple(int(part) for part in sqlalchemy.__version__.split(".")[:3] if part.isdigit())
 
 
 def key_column(default="gen_random_uuid()"):
@@ -45,6 +47,9 @@ def money(**options):
 
 
 def reference(column, parent, ondelete):
+    # Only the one column is cleared. Before 2.0.40 SQLAlchemy neither reads nor writes that.
+    if ondelete == "SET NULL" and version >= (2, 0, 40):
+        ondelete = f"SET NULL ({column})"
     return ForeignKeyConstraint(["tenant_id", column], [parent + ".tenant_id", parent + ".id"], ondelete=ondelete)
 
 
