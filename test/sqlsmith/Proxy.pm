@@ -51,6 +51,9 @@ sub start {
     POSIX::_exit(0);    # without what the parent has at its end
 }
 
+# Whether the first transaction has begun: reading the catalogs takes SQLsmith a while.
+sub begun { my ($self) = @_; return -e "$self->{folder}/begun" }
+
 sub stop {
     my ($self) = @_;
     kill TERM => $self->{pid};
@@ -144,6 +147,7 @@ sub query {
     my ($self, $link, $text) = @_;
     my $seen = $self->{seen};
     if ($text eq 'BEGIN;') {
+        if (!$seen->{transactions}) { open my $mark, '>', "$self->{folder}/begun" or die $! }
         my $tenant = $self->{tenants}[ $seen->{transactions}++ % @{ $self->{tenants} } ];
         $link->{tenant} = $tenant;
         $link->{open} = 1;
