@@ -3,7 +3,8 @@ package Proxy;
 # Stands between SQLsmith and the server, on a socket of its own: gives each transaction its tenant, lets half of them commit,
 # and reads every message that the server sends.
 #
-#   my $proxy = Proxy->start(to => "$PGHOST/.s.PGSQL.5432", folder => $f, tenants => [ $id, undef ], secrets => qr/.../);
+#   my $proxy = Proxy->start(to => "$PGHOST/.s.PGSQL.5432", folder => $f, tenants => [ $id, undef ],
+#       own => qr/.../, private => qr/.../, secrets => qr/.../);   # rows of a tenant's own; what nobody may see; what no one may
 #   ... clients connect to host $f, port 5432 ...
 #   my $seen = $proxy->stop;   # { statements, transactions, sqlstates => {}, users => { name => {...} }, ... }
 #
@@ -184,9 +185,9 @@ sub server_said {
             push @{ $seen->{internal} }, "$field{C} $field{F}:$field{L} $field{M}\n$link->{statement}" if $field{C} =~ /^XX|^53|^57P0[123]/;
         }
         # Rows, errors, notices, notifications: nothing may hold what the tenant must not see.
-        if ($message =~ $self->{secrets} || (!defined $link->{tenant} && $link->{open} && $message =~ $self->{own})) {
+        if ($message =~ $self->{secrets} || (!defined $link->{tenant} && $link->{open} && $message =~ $self->{private})) {
             $mine->{secret}++;
-            push @{ $seen->{secret} }, "$link->{user}: $link->{statement}\n$message" =~ s/[^ -~\n]/./gr if @{ $seen->{secret} } < 10;
+            push @{ $seen->{secret} }, "$link->{user}: $link->{statement}\n$message" =~ s/[^ -~\n]/./gr if $link->{user} ne 'postgres' && @{ $seen->{secret} } < 10;
         }
     }
     send_all($link->{client}, substr $link->{answer}, 0, $passed, '');
