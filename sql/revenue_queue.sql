@@ -117,7 +117,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT place('b3', :greenwich, 3, '2026-01-08 12:00+00') \g /dev/null
 \if :two_phase
 PREPARE TRANSACTION 'regress_revenue_delta';
-SELECT fold_revenue_deltas() >= 0;
+SELECT fold_revenue_deltas() \g /dev/null
 TABLE unequal;
 COMMIT PREPARED 'regress_revenue_delta';
 \else
