@@ -30,9 +30,14 @@ WHERE relnamespace = 'shop'::regnamespace AND relkind IN ('r', 'p', 'S', 'v') AN
 SELECT rolname AS "not in the README" FROM pg_roles WHERE shobj_description(oid, 'pg_authid') ~ '^brainsait: ' AND strpos(:'readme', format('| `%s` |', rolname)) = 0;
 SELECT name AS "not in the README" FROM pg_settings WHERE name ~ '^brainsait\.' AND strpos(:'readme', format('| `%s` |', name)) = 0;
 
--- Labels that would let the planner do harm: what writes or draws numbers is neither parallel safe nor stable.
+-- Labels that would let the planner do harm: what writes or draws numbers is neither parallel safe nor stable. Aggregates, and what is
+-- internal to them and their types, compute and do nothing else; each of these is parallel safe.
 SELECT proname, provolatile, proparallel FROM pg_proc
-WHERE pronamespace = 'shop'::regnamespace AND (proparallel <> 'u' OR proleakproof OR prosecdef OR provolatile = 'i') ORDER BY 1;
+WHERE pronamespace = 'shop'::regnamespace AND (proparallel <> 'u' OR proleakproof OR prosecdef OR provolatile = 'i')
+  AND NOT (prokind = 'a' OR obj_description(oid, 'pg_proc') ~ '^Internal to (type|aggregate) ') ORDER BY 1;
+SELECT proname AS "not parallel safe, or more than computation" FROM pg_proc
+WHERE pronamespace = 'shop'::regnamespace AND (prokind = 'a' OR obj_description(oid, 'pg_proc') ~ '^Internal to (type|aggregate) ')
+  AND (proparallel <> 's' OR provolatile = 'v' OR proleakproof OR prosecdef) ORDER BY 1;
 
 DROP EXTENSION brainsait CASCADE;
 DROP SCHEMA shop CASCADE;
