@@ -6,7 +6,7 @@ PG_CONFIG ?= pg_config
 # The install script is these files, one after the other; later files use what earlier ones make.
 INSTALL_SQL = $(addprefix sql/install/, \
 	prologue.sql roles.sql \
-	state_types.sql retention_aggregates.sql \
+	state_types.sql funnel_aggregates.sql retention_aggregates.sql \
 	tenant_context.sql tenant_token.sql order_number.sql revenue_rollup.sql \
 	revenue_live.sql row_triggers.sql core_tables.sql event_tables.sql isolation.sql hardening.sql partitions.sql \
 	store.sql epilogue.sql)

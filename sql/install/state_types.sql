@@ -8,6 +8,7 @@ DECLARE
 BEGIN
     FOR state IN
         SELECT * FROM (VALUES
+            ('window_funnel_state', 'window_funnel'),
             ('retention_state', 'retention'),
             ('retention_sum_state', 'retention_sum'),
             ('funnel_counts_state', 'funnel_counts')

@@ -10,8 +10,8 @@
 
 namespace brainsait::core {
 
-/// Refuses bytes that are no stored state, with a whole sentence that says why; the boundary turns the kind into 22P02 for text input
-/// and 22P03 for binary input.
+/// Refuses bytes that are no stored state, with a whole sentence that says why; the boundary turns
+/// the kind into 22P02 for text input and 22P03 for binary input.
 [[noreturn]] inline void refuse_bytes(const char *why) { throw Error(ErrorKind::corrupted, why); }
 
 /// Writes a stored format: little-endian whatever the machine, no alignment. The caller has sized
