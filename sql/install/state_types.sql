@@ -11,7 +11,9 @@ BEGIN
             ('window_funnel_state', 'window_funnel'),
             ('retention_state', 'retention'),
             ('retention_sum_state', 'retention_sum'),
-            ('funnel_counts_state', 'funnel_counts')
+            ('funnel_counts_state', 'funnel_counts'),
+            ('session_stats_state', 'session_stats'),
+            ('purchase_stats_state', 'purchase_stats')
         ) AS states (type, aggregate)
     LOOP
         EXECUTE pg_catalog.format('CREATE TYPE %I', state.type);

@@ -60,8 +60,10 @@ void ElementwiseCounts::set_length(std::size_t length) {
 }
 
 void ElementwiseCounts::add(std::size_t element, std::int64_t amount) {
-  if (__builtin_add_overflow(counts_[element], amount, &counts_[element]))
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(counts_[element], amount, &sum))
     throw Error(ErrorKind::out_of_range, "a count is out of range");
+  counts_[element] = sum;
 }
 
 void ElementwiseCounts::merge(const ElementwiseCounts &other) {

@@ -25,7 +25,8 @@ namespace brainsait::pg {
 //
 // States are never destroyed: their memory goes with its context. All of these run guarded, so they
 // may throw and must not call what can ereport; a State that is made of PostgreSQL's own values
-// says `static constexpr bool raises = true` and has it the other way round.
+// says `static constexpr bool raises = true` and has it the other way round: none of it throws, it
+// is made from its MemoryContext, and load() takes the SQLSTATE to raise as well.
 
 /// The context for the states of the running aggregate: a child of the aggregate's own, as the
 /// executor wants it of expanded objects, and shared by all groups, so that a small state costs its
@@ -42,22 +43,36 @@ void check_flat_size(std::size_t size, const char *type_name);
 std::span<const std::uint8_t> parse_state_text(const char *text, const char *type_name);
 char *print_state_text(std::span<const std::uint8_t> bytes);
 
+template <typename State>
+concept raises = requires {
+  requires State::raises;
+};
+
+template <typename State, typename Body> void run_state(Body &&body) {
+  if constexpr (raises<State>)
+    body();
+  else
+    run_guarded(body);
+}
+
 template <typename State> struct StateObject {
-  explicit StateObject(MemoryContext context) : header(), memory(context), state(&memory) {}
+  explicit StateObject(MemoryContext context)
+      : header(), memory(context), state(place(context, &memory)) {}
 
   ExpandedObjectHeader header; ///< first, since PostgreSQL knows the object by it
   PallocResource memory;
   State state;
 
   Datum datum() { return EOHPGetRWDatum(&header); }
-};
 
-template <typename State, typename Body> void run_state(Body &&body) {
-  if constexpr (requires { requires State::raises; })
-    body();
-  else
-    run_guarded(body);
-}
+private:
+  static auto place(MemoryContext context, std::pmr::memory_resource *memory) {
+    if constexpr (raises<State>)
+      return context;
+    else
+      return memory;
+  }
+};
 
 template <typename State> struct StateMethods {
   static StateObject<State> &object(ExpandedObjectHeader *header) {
@@ -97,7 +112,7 @@ template <typename State> StateObject<State> *expanded_or_null(Datum datum) {
 /// Fills an empty state from bytes. Raises `sqlstate` where they do not validate.
 template <typename State>
 void load_state(State &state, std::span<const std::uint8_t> bytes, int sqlstate) {
-  if constexpr (requires { requires State::raises; }) {
+  if constexpr (raises<State>) {
     state.load(bytes, sqlstate);
   } else {
     Failure failure;

@@ -29,6 +29,13 @@ inline Interval *make_fixed_interval(int64 microseconds) {
   return interval;
 }
 
+/// Raises 22008 for an infinite time.
+inline void require_finite(TimestampTz time) {
+  if (TIMESTAMP_NOT_FINITE(time))
+    ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+                    errmsg("an infinite time has no place here")));
+}
+
 /// Raises 22023 where argument `number` is null, naming it.
 inline void require_argument(FunctionCallInfo fcinfo, int number, const char *what) {
   if (PG_ARGISNULL(number))
