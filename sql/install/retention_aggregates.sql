@@ -45,8 +45,49 @@ CREATE AGGREGATE funnel_counts(level integer, steps integer) (
 COMMENT ON AGGREGATE funnel_counts(integer, integer) IS
     'How many rows have a level of at least 1, 2, ... steps: over the levels of window_funnel(), one number per step. A null level is ignored; one that is not 0 to steps is refused (22023).';
 
+CREATE FUNCTION cohort_retention_add(cohort_retention_state, anchor timestamptz, ts timestamptz, period interval, n integer)
+    RETURNS cohort_retention_state LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'brainsait_cohort_retention_add';
+COMMENT ON FUNCTION cohort_retention_add(cohort_retention_state, timestamptz, timestamptz, interval, integer) IS
+    'Internal to aggregate cohort_retention().';
+CREATE FUNCTION cohort_retention_add(cohort_retention_state, anchor timestamptz, ts timestamptz, period interval, n integer, mode text)
+    RETURNS cohort_retention_state LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'brainsait_cohort_retention_add';
+COMMENT ON FUNCTION cohort_retention_add(cohort_retention_state, timestamptz, timestamptz, interval, integer, text) IS
+    'Internal to aggregate cohort_retention().';
+CREATE FUNCTION cohort_retention_add(cohort_retention_state, anchor timestamptz, ts timestamptz, period interval, n integer, mode text, time_zone text)
+    RETURNS cohort_retention_state LANGUAGE C STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'brainsait_cohort_retention_add';
+COMMENT ON FUNCTION cohort_retention_add(cohort_retention_state, timestamptz, timestamptz, interval, integer, text, text) IS
+    'Internal to aggregate cohort_retention().';
+CREATE FUNCTION cohort_retention_combine(cohort_retention_state, cohort_retention_state) RETURNS cohort_retention_state
+    LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'brainsait_cohort_retention_combine';
+COMMENT ON FUNCTION cohort_retention_combine(cohort_retention_state, cohort_retention_state) IS 'Internal to aggregate cohort_retention().';
+CREATE FUNCTION cohort_retention_final(cohort_retention_state) RETURNS boolean[]
+    LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'brainsait_cohort_retention_final';
+COMMENT ON FUNCTION cohort_retention_final(cohort_retention_state) IS 'Internal to aggregate cohort_retention().';
+
+CREATE AGGREGATE cohort_retention(anchor timestamptz, ts timestamptz, period interval, n integer) (
+    SFUNC = cohort_retention_add, STYPE = cohort_retention_state, SSPACE = 512, FINALFUNC = cohort_retention_final,
+    FINALFUNC_MODIFY = READ_ONLY, COMBINEFUNC = cohort_retention_combine, PARALLEL = SAFE);
+COMMENT ON AGGREGATE cohort_retention(timestamptz, timestamptz, interval, integer) IS
+    'For each of n periods (1 to 1000) after anchor, whether the group was active in it: period i begins i times period after anchor, months and days counted on the calendar of UTC. Rows without anchor or time are ignored, times before the anchor count for nothing; null where there are no rows. Parameters that differ in one group, anchor included, are refused (22023).';
+
+CREATE AGGREGATE cohort_retention(anchor timestamptz, ts timestamptz, period interval, n integer, mode text) (
+    SFUNC = cohort_retention_add, STYPE = cohort_retention_state, SSPACE = 512, FINALFUNC = cohort_retention_final,
+    FINALFUNC_MODIFY = READ_ONLY, COMBINEFUNC = cohort_retention_combine, PARALLEL = SAFE);
+COMMENT ON AGGREGATE cohort_retention(timestamptz, timestamptz, interval, integer, text) IS
+    'The same in mode on, or on_or_after: active in the period or at any later time.';
+
+CREATE AGGREGATE cohort_retention(anchor timestamptz, ts timestamptz, period interval, n integer, mode text, time_zone text) (
+    SFUNC = cohort_retention_add, STYPE = cohort_retention_state, SSPACE = 512, FINALFUNC = cohort_retention_final,
+    FINALFUNC_MODIFY = READ_ONLY, COMBINEFUNC = cohort_retention_combine, PARALLEL = SAFE);
+COMMENT ON AGGREGATE cohort_retention(timestamptz, timestamptz, interval, integer, text, text) IS
+    'The same with months and days counted on the calendar of a time zone by its full name, as Asia/Riyadh.';
+
 REVOKE ALL ON FUNCTION retention_add(retention_state, boolean[]), retention_combine(retention_state, retention_state),
     retention_final(retention_state), retention_sum_add(retention_sum_state, boolean[]),
     retention_sum_combine(retention_sum_state, retention_sum_state), retention_sum_final(retention_sum_state),
     funnel_counts_add(funnel_counts_state, integer, integer), funnel_counts_combine(funnel_counts_state, funnel_counts_state),
-    funnel_counts_final(funnel_counts_state) FROM PUBLIC;
+    funnel_counts_final(funnel_counts_state),
+    cohort_retention_add(cohort_retention_state, timestamptz, timestamptz, interval, integer),
+    cohort_retention_add(cohort_retention_state, timestamptz, timestamptz, interval, integer, text),
+    cohort_retention_add(cohort_retention_state, timestamptz, timestamptz, interval, integer, text, text),
+    cohort_retention_combine(cohort_retention_state, cohort_retention_state), cohort_retention_final(cohort_retention_state) FROM PUBLIC;

@@ -12,8 +12,11 @@ BEGIN
             ('retention_state', 'retention'),
             ('retention_sum_state', 'retention_sum'),
             ('funnel_counts_state', 'funnel_counts'),
+            ('cohort_retention_state', 'cohort_retention'),
             ('session_stats_state', 'session_stats'),
-            ('purchase_stats_state', 'purchase_stats')
+            ('purchase_stats_state', 'purchase_stats'),
+            ('extremum_state', 'min_by() or max_by'),
+            ('sparkline_state', 'sparkline')
         ) AS states (type, aggregate)
     LOOP
         EXECUTE pg_catalog.format('CREATE TYPE %I', state.type);

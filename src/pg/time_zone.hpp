@@ -25,4 +25,9 @@ struct LocalDate {
 };
 LocalDate local_date_parts(TimestampTz time, pg_tz *zone);
 
+/// `time` and `times` intervals, counted on the calendar and clock of `zone`: months first, then
+/// days, then time that passes, as timestamptz + interval does it in the session's zone. Raises
+/// 22008 beyond the range of timestamps.
+TimestampTz add_in_zone(TimestampTz time, const Interval &interval, int32 times, pg_tz *zone);
+
 } // namespace brainsait::pg
