@@ -12,6 +12,20 @@ extern "C" {
 namespace brainsait {
 namespace {
 
+/// Whether it could be what numeric prints.
+bool is_number(std::string_view text) {
+  if (text == "NaN" || text == "Infinity" || text == "-Infinity")
+    return true;
+  if (text.starts_with('-'))
+    text.remove_prefix(1);
+  std::size_t point = text.find('.');
+  auto are_digits = [](std::string_view digits) {
+    return !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
+  };
+  return are_digits(text.substr(0, point)) &&
+         (point == text.npos || are_digits(text.substr(point + 1)));
+}
+
 /// Stored form: version 1, orders (i64), first and last time (i64), and the sum as numeric prints
 /// it, to the end.
 class PurchaseState {
@@ -61,8 +75,7 @@ public:
           if (orders < 1 || TIMESTAMP_NOT_FINITE(first) || TIMESTAMP_NOT_FINITE(last) ||
               first > last || (orders == 1 && first < last))
             core::refuse_bytes("Orders and times do not agree.");
-          if (text.size() > longest_numeric ||
-              text.find_first_not_of("-.0123456789InfityNaN") != text.npos)
+          if (text.size() > longest_numeric || !is_number(text))
             core::refuse_bytes("The sum is no number.");
         }))
       pg::raise_invalid(failure, sqlstate, type_name);

@@ -29,6 +29,9 @@ GRANT SELECT, INSERT ON payment_log TO brainsait_app;
 CREATE FUNCTION log_payment() RETURNS trigger LANGUAGE plpgsql SET search_path = "$schema", pg_temp AS
     'BEGIN INSERT INTO payment_log VALUES (NEW.tenant_id, NEW.id, NEW.amount); RETURN NULL; END';
 CREATE TRIGGER payment_logged AFTER INSERT ON payments FOR EACH ROW EXECUTE FUNCTION log_payment();
+CREATE TABLE kept_states (tenant_id uuid NOT NULL DEFAULT current_tenant(), funnel window_funnel_state, retention retention_state,
+    cohort cohort_retention_state, sessions session_stats_state, purchases purchase_stats_state, extreme extremum_state);
+SELECT isolate_table('kept_states');
 ALTER TABLE analytics_events ADD COLUMN path text GENERATED ALWAYS AS (properties ->> 'path') STORED;
 SQL
     return;
@@ -108,6 +111,13 @@ for my $schema ('public', 'shop') {
     create_store($source, $database, $schema eq 'public' ? () : (schema => $schema));
     add_to_store($database, $schema);
     fill_store($source, $database, $schema);
+    $source->safe_psql($database, <<"SQL");
+SET search_path = "$schema";
+INSERT INTO kept_states VALUES ('$tenant_a', '\\x01000240420f00000000000200000000000000000000000300000040420f000000000001000000', '\\x01030500000000000000',
+    '\\x010040420f00000000000100000002000000c0c62d00000000000900035554430100',
+    '\\x0140420f000000000001000000000000000000000040420f00000000000200000000000000', '\\x010200000000000000000000000000000040420f000000000032352e3030',
+    '\\x01000700696e74656765720104000000000000070f0070675f636174616c6f672e74657874010100000061');
+SQL
     my $rows = table_rows($source, $database, $schema);
     is(join(' ', grep { !length $rows->{$_} } sort keys %$rows), 'revenue_deltas', "$schema: there are rows in every table but the queue");
     is($source->safe_psql($database, qq{SELECT min(n) > 2 FROM (SELECT count(DISTINCT tableoid) AS n FROM "$schema".analytics_events
