@@ -64,7 +64,7 @@ void FunnelChains::count_steps(Group group) {
   for (const FunnelEvent &event : group)
     for (std::uint32_t rest = event.steps; rest != 0; rest &= rest - 1) {
       auto step = static_cast<unsigned>(__builtin_ctz(rest)) + 1;
-      if (count_[step] < rows_[step].size())
+      if (count_[step] <= max_funnel_steps)
         rows_[step][count_[step]] = &event;
       ++count_[step];
     }
@@ -241,8 +241,7 @@ void FunnelChains::walk_chain(Chain chain, unsigned level, const FunnelEvent *st
     auto is_new = [&](const FunnelEvent *row) {
       return std::find(used.begin(), used_end, row) == used_end;
     };
-    used[used_count++] =
-        *std::find_if(rows_[step].begin(), rows_[step].begin() + count_[step], is_new);
+    used[used_count++] = *std::find_if(rows_[step], rows_[step] + count_[step], is_new);
   }
   keep(next(), level, chain);
 }

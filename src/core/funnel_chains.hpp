@@ -19,7 +19,7 @@ private:
   struct Chain {
     bool exists = false;
     std::int64_t start = 0;
-    Times times;
+    Times times{};
   };
   /// By level: 1 to steps.
   using Chains = std::array<Chain, max_funnel_steps + 1>;
@@ -54,7 +54,7 @@ private:
   bool has_stranger_ = false; ///< whether a row of the group matches none
   std::array<std::size_t, max_funnel_steps + 1> count_{}; ///< rows of the group, by step
   /// The first of these rows: more than a chain can have used before.
-  std::array<std::array<const FunnelEvent *, max_funnel_steps + 1>, max_funnel_steps + 1> rows_;
+  const FunnelEvent *rows_[max_funnel_steps + 1][max_funnel_steps + 1];
   /// For step i that the group has: the least level from which the group's rows lead on to i.
   std::array<unsigned, max_funnel_steps + 1> from_{};
   /// What stands before the group, in free modes at a level of at least i, in walked modes at

@@ -74,12 +74,12 @@ public:
 
 private:
   struct Row {
-    std::size_t event;
-    std::uint32_t steps;
+    std::size_t event = 0;
+    std::uint32_t steps = 0;
   };
   struct Recent {
-    std::array<Row, max_funnel_steps> rows; ///< a ring
-    std::size_t count = 0;                  ///< ever seen
+    std::array<Row, max_funnel_steps> rows{}; ///< a ring
+    std::size_t count = 0;                    ///< ever seen
   };
 
   bool in_window(std::size_t event) const {
@@ -101,7 +101,7 @@ private:
       if (recent.count == 0 || !in_window(recent.rows[(recent.count - 1) % max_funnel_steps].event))
         return false;
     }
-    std::array<Row, max_funnel_steps * max_funnel_steps> rows;
+    Row rows[std::size_t{max_funnel_steps} * max_funnel_steps];
     std::size_t count = 0;
     for (unsigned step = 0; step < level; ++step) {
       const Recent &recent = recent_[step];
@@ -111,9 +111,8 @@ private:
     }
     auto later = [](const Row &a, const Row &b) { return a.event > b.event; };
     auto same = [](const Row &a, const Row &b) { return a.event == b.event; };
-    std::sort(rows.begin(), rows.begin() + count, later);
-    count = static_cast<std::size_t>(std::unique(rows.begin(), rows.begin() + count, same) -
-                                     rows.begin());
+    std::sort(rows, rows + count, later);
+    count = static_cast<std::size_t>(std::unique(rows, rows + count, same) - rows);
     StepMatching matching;
     for (std::size_t i = 0; i < count; ++i)
       matching.add_row(rows[i].steps, events_[rows[i].event].time);

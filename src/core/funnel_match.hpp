@@ -28,7 +28,7 @@ bool are_funnel_modes(unsigned modes) noexcept;
 /// early as can be (with any_order: step 1 as early as can be, then step 2, ...).
 struct FunnelMatch {
   unsigned level = 0;
-  std::array<std::int64_t, max_funnel_steps> times;
+  std::array<std::int64_t, max_funnel_steps> times{};
 };
 
 /// Steps 1 to k match rows whose times do not decrease and lie within `window` microseconds of the

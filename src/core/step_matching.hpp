@@ -16,7 +16,10 @@ struct FunnelEvent {
   std::uint32_t steps;
 
   friend bool operator==(const FunnelEvent &, const FunnelEvent &) = default;
-  friend auto operator<=>(const FunnelEvent &, const FunnelEvent &) = default;
+  friend bool operator<(const FunnelEvent &a, const FunnelEvent &b) {
+    return a.time != b.time ? a.time < b.time : a.steps < b.steps;
+  }
+  friend bool operator<=(const FunnelEvent &a, const FunnelEvent &b) { return !(b < a); }
 };
 
 /// Gives steps (counted from 0) different rows: bipartite matching by augmenting paths (Kuhn's
@@ -56,10 +59,9 @@ public:
   }
   /// Leaves `step`, which has no row yet, those of its rows that have this time.
   void restrict(unsigned step, std::int64_t time) {
-    auto end = std::remove_if(candidates_[step].begin(),
-                              candidates_[step].begin() + candidate_count_[step],
+    auto end = std::remove_if(candidates_[step], candidates_[step] + candidate_count_[step],
                               [&](unsigned row) { return times_[row] != time; });
-    candidate_count_[step] = static_cast<unsigned>(end - candidates_[step].begin());
+    candidate_count_[step] = static_cast<unsigned>(end - candidates_[step]);
   }
   void take_back(unsigned step) {
     owner_[row_of_[step]] = none;
@@ -67,12 +69,12 @@ public:
   }
 
   std::span<const std::uint16_t> candidates(unsigned step) const {
-    return {candidates_[step].data(), candidate_count_[step]};
+    return {candidates_[step], candidate_count_[step]};
   }
   std::int64_t time_of_row(unsigned row) const { return times_[row]; }
 
 private:
-  static constexpr unsigned max_rows = max_funnel_steps * max_funnel_steps;
+  static constexpr std::size_t max_rows = std::size_t{max_funnel_steps} * max_funnel_steps;
 
   bool augment(unsigned step) { // recursion: at most one level per step
     for (unsigned row : candidates(step)) {
@@ -88,11 +90,12 @@ private:
     return false;
   }
 
-  std::array<std::array<std::uint16_t, max_funnel_steps>, max_funnel_steps> candidates_;
+  // Only what was written is read.
+  std::uint16_t candidates_[max_funnel_steps][max_funnel_steps];
   std::array<unsigned, max_funnel_steps> candidate_count_{};
-  std::array<unsigned, max_funnel_steps> row_of_;
-  std::array<unsigned, max_rows> owner_;
-  std::array<std::int64_t, max_rows> times_;
+  std::array<unsigned, max_funnel_steps> row_of_{};
+  unsigned owner_[max_rows];
+  std::int64_t times_[max_rows];
   std::bitset<max_rows> visited_;
   unsigned row_count_ = 0;
 };
