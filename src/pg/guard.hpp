@@ -8,9 +8,12 @@ namespace brainsait::pg {
 /// What a guarded piece of C++ failed with. Trivially destructible, so that raise() may leave the
 /// frame that holds it by longjmp.
 struct Failure {
+  // Clearing all of both texts would cost a guarded transition function more than its work.
+  Failure() noexcept { message[0] = hint[0] = '\0'; }
+
   int sqlstate = 0;
-  char message[512] = {};
-  char hint[256] = {};
+  char message[512];
+  char hint[256];
 };
 static_assert(std::is_trivially_destructible_v<Failure>);
 
