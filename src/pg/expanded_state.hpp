@@ -143,14 +143,16 @@ template <typename State> const State &read_state(Datum datum) {
 /// A transition function's state, argument 0, to change in place; made where it is null. Return its
 /// datum().
 template <typename State> StateObject<State> *transition_state(FunctionCallInfo fcinfo) {
+  // The way of every row but the first, so it comes before all else.
+  if (!PG_ARGISNULL(0)) {
+    Datum datum = PG_GETARG_DATUM(0);
+    if (VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum)))
+      if (StateObject<State> *object = expanded_or_null<State>(datum))
+        return object;
+  }
   MemoryContext context = state_context(fcinfo);
-  if (PG_ARGISNULL(0))
-    return make_state<State>(context);
-  Datum datum = PG_GETARG_DATUM(0);
-  if (VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum)))
-    if (StateObject<State> *object = expanded_or_null<State>(datum))
-      return object;
-  return copy_state<State>(datum, context);
+  return PG_ARGISNULL(0) ? make_state<State>(context)
+                         : copy_state<State>(PG_GETARG_DATUM(0), context);
 }
 
 /// What a transition function returns that has nothing to add: its state as it came, or null.
