@@ -7,7 +7,7 @@ PG_CONFIG ?= pg_config
 INSTALL_SQL = $(addprefix sql/install/, \
 	prologue.sql roles.sql \
 	state_types.sql funnel_aggregates.sql retention_aggregates.sql \
-	customer_aggregates.sql value_aggregates.sql \
+	customer_aggregates.sql value_aggregates.sql sketches.sql \
 	tenant_context.sql tenant_token.sql order_number.sql revenue_rollup.sql \
 	revenue_live.sql row_triggers.sql core_tables.sql event_tables.sql isolation.sql hardening.sql partitions.sql \
 	store.sql epilogue.sql)

@@ -9,6 +9,9 @@ BEGIN
     FOR state IN
         SELECT * FROM (VALUES
             ('window_funnel_state', 'window_funnel'),
+            ('distinct_sketch', 'distinct_sketch'),
+            ('quantile_sketch', 'quantile_sketch'),
+            ('top_k_sketch', 'top_k_sketch'),
             ('retention_state', 'retention'),
             ('retention_sum_state', 'retention_sum'),
             ('funnel_counts_state', 'funnel_counts'),

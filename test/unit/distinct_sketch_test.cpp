@@ -13,6 +13,7 @@ namespace {
 using namespace brainsait::core;
 using namespace brainsait::test;
 
+// Measuring takes a thousand million steps.
 #if defined(__has_feature)
 constexpr bool sanitized = __has_feature(address_sanitizer);
 #else

@@ -89,7 +89,8 @@ void expect_bounds_hold(const TopK &sketch, const Totals &totals, Wide sum) {
     widest = std::max(widest, std::max(entry.above.value(), entry.below.value()));
     left.erase(found);
   }
-  TopK probe = sketch;
+  TopK probe(memory());
+  probe.merge(sketch);
   if (!left.empty()) {
     // A key that the sketch does not hold enters with the bounds of all such keys.
     probe.add("a key that nobody has", Decimal128(), sketch.scale());
