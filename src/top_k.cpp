@@ -24,7 +24,7 @@ struct TopKState : core::TopK {
     TopK::load(bytes);
     for (const Entry &entry : entries())
       if (!pg_verify_mbstr(GetDatabaseEncoding(), entry.text, int(entry.size), true))
-        throw core::Error(core::ErrorKind::corrupted, "a key is no text of this encoding");
+        throw core::Error(core::ErrorKind::corrupted, "A key is no text of this encoding.");
   }
 };
 

@@ -81,9 +81,9 @@ void DistinctSketch::use_registers() {
   registers_.assign(ultraloglog_registers, 0);
   for (std::uint64_t hash : slots_)
     if (hash != 0)
-      ultraloglog_add(registers_.data(), hash);
+      ultraloglog_add(registers_, hash);
   if (has_zero_)
-    ultraloglog_add(registers_.data(), 0);
+    ultraloglog_add(registers_, 0);
   std::pmr::vector<std::uint64_t>(slots_.get_allocator()).swap(slots_);
   used_ = 0;
   has_zero_ = false;
@@ -147,23 +147,23 @@ void DistinctSketch::flatten(std::uint8_t *bytes) const {
 void DistinctSketch::load(std::span<const std::uint8_t> bytes) {
   ByteReader reader(bytes);
   if (reader.u8() != format_version)
-    refuse_bytes("the version is unknown");
+    refuse_bytes("The version is unknown.");
   std::uint8_t family = reader.u8();
   if (family > static_cast<std::uint8_t>(HashFamily::other))
-    refuse_bytes("the kind of values is unknown");
+    refuse_bytes("The kind of values is unknown.");
   family_ = static_cast<HashFamily>(family);
   std::uint8_t form = reader.u8();
   if (form == exact_form) {
     std::size_t count = reader.u16();
     if (count > max_exact || reader.left() != 8 * count)
-      refuse_bytes("the number of hashes is wrong");
+      refuse_bytes("The number of hashes is wrong.");
     if ((count == 0) != (family_ == HashFamily::none))
-      refuse_bytes("the kind of values does not fit their number");
+      refuse_bytes("The kind of values does not fit their number.");
     resize(std::bit_ceil(std::max<std::size_t>(2 * count, 8)));
     for (std::uint64_t last = 0, i = 0; i < count; ++i) {
       std::uint64_t hash = reader.u64();
       if (i > 0 && hash <= last)
-        refuse_bytes("the hashes are not in ascending order");
+        refuse_bytes("The hashes are not in ascending order.");
       last = hash;
       if (hash == 0)
         has_zero_ = true;
@@ -172,15 +172,15 @@ void DistinctSketch::load(std::span<const std::uint8_t> bytes) {
     }
   } else if (form == register_form) {
     if (family_ == HashFamily::none)
-      refuse_bytes("the kind of values does not fit their number");
+      refuse_bytes("The kind of values does not fit their number.");
     auto registers = reader.take(ultraloglog_registers);
     if (!std::all_of(registers.begin(), registers.end(), ultraloglog_possible))
-      refuse_bytes("a register has a value that no hash gives");
+      refuse_bytes("A register has a value that no hash gives.");
     if (std::all_of(registers.begin(), registers.end(), [](std::uint8_t r) { return r == 0; }))
-      refuse_bytes("the registers are empty");
+      refuse_bytes("The registers are empty.");
     registers_.assign(registers.begin(), registers.end());
   } else {
-    refuse_bytes("the form is unknown");
+    refuse_bytes("The form is unknown.");
   }
   reader.finish();
 }

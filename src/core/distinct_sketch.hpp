@@ -32,7 +32,7 @@ public:
     if (family != family_)
       become(family);
     if (!registers_.empty())
-      ultraloglog_add(registers_.data(), hash);
+      ultraloglog_add(registers_, hash);
     else
       add_exactly(hash);
   }

@@ -40,12 +40,12 @@ std::int64_t approximate_log2(std::uint64_t bits) noexcept {
 std::int64_t density_for(double a) noexcept {
   // ln((1 + a)/(1 - a)) = 2 (a + a^3/3 + a^5/5 + ...), in units of 2^-62.
   auto base = static_cast<std::uint64_t>(std::ldexp(a, 62));
-  UnsignedWide power = base, sum = 0;
-  for (unsigned odd = 1; power != 0; odd += 2) {
-    sum += power / odd;
+  UnsignedWide power = base, sum = base;
+  for (unsigned odd = 3; power != 0; odd += 2) {
     power = (power * base >> 62) * base >> 62;
+    sum += power / odd;
   }
-  UnsignedWide density = (UnsignedWide{7} << 94) / (10 * 2 * sum);
+  UnsignedWide density = (UnsignedWide{7} << 94) / (20 * sum);
   // Room for what approximate_log2() rounds and for the rounding of value().
   return static_cast<std::int64_t>(density + (density >> 28) + 1);
 }

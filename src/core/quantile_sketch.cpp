@@ -149,22 +149,22 @@ void QuantileSketch::flatten(std::uint8_t *bytes) const {
 void QuantileSketch::load(std::span<const std::uint8_t> bytes) {
   ByteReader reader(bytes);
   if (reader.u8() != format_version)
-    refuse_bytes("the version is unknown");
+    refuse_bytes("The version is unknown.");
   double relative_error = reader.f64();
   if (!(relative_error >= QuantileMapping::min_relative_error &&
         relative_error <= QuantileMapping::max_relative_error))
-    refuse_bytes("the relative error is out of bounds");
+    refuse_bytes("The relative error is out of bounds.");
   mapping_ = QuantileMapping(relative_error);
   std::uint32_t buckets = reader.u32();
   std::int64_t last = mapping_.min_key();
   for (std::uint32_t i = 0; i < buckets; ++i) {
     std::uint64_t apart = read_varint(reader);
     if (apart > static_cast<std::uint64_t>(mapping_.max_key() - last) || (apart == 0 && i > 0))
-      refuse_bytes("a bucket is out of order");
+      refuse_bytes("A bucket is out of order.");
     last += static_cast<std::int64_t>(apart);
     std::uint64_t count = read_varint(reader);
     if (count == 0 || count > static_cast<std::uint64_t>(INT64_MAX - total_))
-      refuse_bytes("a count is out of bounds");
+      refuse_bytes("A count is out of bounds.");
     total_ += static_cast<std::int64_t>(count);
     counts_.add(static_cast<std::int32_t>(last), static_cast<std::int64_t>(count));
   }

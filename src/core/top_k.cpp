@@ -40,7 +40,7 @@ Decimal128 read_decimal(ByteReader &reader) {
 Decimal128 read_distance(ByteReader &reader, Decimal128 most) {
   Decimal128 distance = read_decimal(reader);
   if (distance.value() < 0 || most < distance)
-    refuse_bytes("a bound is out of range");
+    refuse_bytes("A bound is out of range.");
   return distance;
 }
 
@@ -219,38 +219,38 @@ void TopK::flatten(std::uint8_t *bytes) const {
 void TopK::load(std::span<const std::uint8_t> bytes) {
   ByteReader reader(bytes);
   if (reader.u8() != format_version)
-    refuse_bytes("the version is unknown");
+    refuse_bytes("The version is unknown.");
   std::uint32_t k = reader.u32();
   if (k < 1 || k > static_cast<std::uint32_t>(max_k))
-    refuse_bytes("k is out of bounds");
+    refuse_bytes("K is out of bounds.");
   k_ = static_cast<std::int32_t>(k);
   scale_ = reader.u8();
   if (scale_ > Decimal128::max_digits)
-    refuse_bytes("the scale is out of bounds");
+    refuse_bytes("The scale is out of bounds.");
   constexpr Decimal128 most = Decimal128::from_words(INT64_MAX, UINT64_MAX);
   missing_below_ = read_distance(reader, most);
   missing_above_ = read_distance(reader, most);
   std::uint32_t count = reader.u32();
   // The shortest key takes 18 bytes: a count that the bytes do not bear out reserves no memory.
   if (count > max_keys() || std::size_t{count} * 18 > reader.left())
-    refuse_bytes("the number of keys is wrong");
+    refuse_bytes("The number of keys is wrong.");
   entries_.reserve(count);
   index(std::bit_ceil(std::max<std::size_t>(8, 2 * std::size_t{count})));
   std::string_view last;
   for (std::uint32_t i = 0; i < count; ++i) {
     std::uint64_t size = read_varint(reader);
     if (size > max_key_size || size + key_bytes_ > max_key_bytes)
-      refuse_bytes("a key is too long");
+      refuse_bytes("A key is too long.");
     std::string_view key = reader.text(size);
     if (i > 0 && key <= last)
-      refuse_bytes("the keys are not in ascending order");
+      refuse_bytes("The keys are not in ascending order.");
     last = key;
     std::uint32_t hash = key_hash(key);
     Entry &entry = insert(key, hash, slot_of(key, hash));
     entry.weight = read_decimal(reader);
     std::uint8_t inexact = reader.u8();
     if (inexact > 1)
-      refuse_bytes("a mark is neither 0 nor 1");
+      refuse_bytes("A mark is neither 0 nor 1.");
     if (inexact == 1) {
       entry.below = read_distance(reader, missing_below_);
       entry.above = read_distance(reader, missing_above_);
@@ -259,7 +259,7 @@ void TopK::load(std::span<const std::uint8_t> bytes) {
     if (entry.exact() != (inexact == 0) ||
         __builtin_add_overflow(entry.weight.value(), entry.above.value(), &bound) ||
         __builtin_sub_overflow(entry.weight.value(), entry.below.value(), &bound))
-      refuse_bytes("a bound is out of range");
+      refuse_bytes("A bound is out of range.");
   }
   reader.finish();
 }

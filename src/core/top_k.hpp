@@ -31,9 +31,9 @@ public:
   /// What is known of a key: it was given `weight` since the table holds it, and before that at
   /// least -below, at most above.
   struct Entry {
-    const char *text;
-    std::uint32_t size;
-    std::uint32_t hash;
+    const char *text = nullptr;
+    std::uint32_t size = 0;
+    std::uint32_t hash = 0;
     Decimal128 weight, below, above;
 
     std::string_view key() const noexcept { return {text, size}; }

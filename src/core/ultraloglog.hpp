@@ -21,8 +21,8 @@ constexpr int ultraloglog_levels = 65 - ultraloglog_precision;
 
 using UltraLogLog = std::array<std::uint8_t, ultraloglog_registers>;
 
-/// Adds a hash.
-inline void ultraloglog_add(std::uint8_t *registers, std::uint64_t hash) noexcept {
+/// Adds a hash to the 2,048 registers.
+inline void ultraloglog_add(std::span<std::uint8_t> registers, std::uint64_t hash) noexcept {
   std::uint8_t &stored = registers[hash >> (64 - ultraloglog_precision)];
   // The bit below the hash ends the run of zeros of one that has nothing else.
   std::uint64_t rest = hash << ultraloglog_precision | std::uint64_t{1}

@@ -25,11 +25,11 @@ inline std::uint64_t read_varint(ByteReader &reader) {
   for (int shift = 0;; shift += 7) {
     std::uint8_t byte = reader.u8();
     if (shift == 63 && byte > 1)
-      refuse_bytes("a number has more than 64 bits");
+      refuse_bytes("A number has more than 64 bits.");
     value |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
     if (byte < 0x80) {
       if (byte == 0 && shift > 0)
-        refuse_bytes("a number is longer than it has to be");
+        refuse_bytes("A number is longer than it has to be.");
       return value;
     }
   }

@@ -53,8 +53,8 @@ TEST(UltraLogLog, RegistersAreFunctionsOfTheLevels) {
       std::uint64_t hash = hash_of_level(level, random());
       bool first = random() % 2 == 0;
       (first ? levels : others).insert(level);
-      ultraloglog_add(first ? one.data() : other.data(), hash);
-      ultraloglog_add(both.data(), hash);
+      ultraloglog_add(first ? one : other, hash);
+      ultraloglog_add(both, hash);
     }
     EXPECT_EQ(one[0], register_of(levels));
     EXPECT_EQ(other[0], register_of(others));
@@ -100,7 +100,7 @@ TEST(UltraLogLog, EstimateIsTheMaximumOfTheLikelihood) {
   for (std::uint64_t count : {1U, 5U, 300U, 2000U, 50'000U, 3'000'000U}) {
     UltraLogLog registers{};
     for (std::uint64_t i = 0; i < count; ++i)
-      ultraloglog_add(registers.data(), random());
+      ultraloglog_add(registers, random());
     auto likelihood = [&](double rate) {
       double sum = 0;
       for (std::uint8_t value : registers)
