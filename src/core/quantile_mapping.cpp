@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
