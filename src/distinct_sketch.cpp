@@ -38,6 +38,9 @@ Datum brainsait_distinct_sketch_add(PG_FUNCTION_ARGS) {
     return pg::unchanged_state(fcinfo);
   ValueHasher &hasher = ValueHasher::of_argument(fcinfo, 1);
   std::uint64_t hash = hasher.hash(PG_GETARG_DATUM(1));
+  if (auto *running = pg::running_state<DistinctSketchState>(fcinfo))
+    if (running->state.add_in_place(hasher.family(), hash))
+      return PG_GETARG_DATUM(0);
   auto *object = pg::transition_state<DistinctSketchState>(fcinfo);
   pg::run_guarded([&] { object->state.add(hasher.family(), hash); });
   return object->datum();

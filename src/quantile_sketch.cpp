@@ -57,6 +57,9 @@ Datum brainsait_quantile_sketch_add(PG_FUNCTION_ARGS) {
     relative_error = PG_GETARG_FLOAT8(2);
   }
   double value = PG_GETARG_FLOAT8(1);
+  if (auto *running = pg::running_state<QuantileSketchState>(fcinfo))
+    if (running->state.add_in_place(value, relative_error))
+      return PG_GETARG_DATUM(0);
   auto *object = pg::transition_state<QuantileSketchState>(fcinfo);
   pg::run_guarded([&] {
     object->state.set_relative_error(relative_error);

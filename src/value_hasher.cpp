@@ -1,7 +1,5 @@
 #include "value_hasher.hpp"
 
-#include "core/value_hash.hpp"
-
 #include <bit>
 #include <cmath>
 
@@ -36,18 +34,15 @@ std::uint64_t hash_uuid(const pg_uuid_t *uuid) {
 
 } // namespace
 
-ValueHasher &ValueHasher::of_argument(FunctionCallInfo fcinfo, int argument) {
-  auto *hasher = static_cast<ValueHasher *>(fcinfo->flinfo->fn_extra);
-  if (hasher == nullptr) {
-    Oid type = get_fn_expr_argtype(fcinfo->flinfo, argument);
-    if (!OidIsValid(type))
-      ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_DATATYPE),
-                      errmsg("could not determine the type of the values to count")));
-    MemoryContext context = fcinfo->flinfo->fn_mcxt;
-    hasher = static_cast<ValueHasher *>(MemoryContextAllocZero(context, sizeof(ValueHasher)));
-    hasher->prepare(getBaseType(type), PG_GET_COLLATION(), context);
-    fcinfo->flinfo->fn_extra = hasher;
-  }
+ValueHasher &ValueHasher::make(FunctionCallInfo fcinfo, int argument) {
+  Oid type = get_fn_expr_argtype(fcinfo->flinfo, argument);
+  if (!OidIsValid(type))
+    ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_DATATYPE),
+                    errmsg("could not determine the type of the values to count")));
+  MemoryContext context = fcinfo->flinfo->fn_mcxt;
+  auto *hasher = static_cast<ValueHasher *>(MemoryContextAllocZero(context, sizeof(ValueHasher)));
+  hasher->prepare(getBaseType(type), PG_GET_COLLATION(), context);
+  fcinfo->flinfo->fn_extra = hasher;
   return *hasher;
 }
 
@@ -123,7 +118,7 @@ std::uint64_t ValueHasher::hash_label(Oid value) {
   return known.hash;
 }
 
-std::uint64_t ValueHasher::hash(Datum value) {
+std::uint64_t ValueHasher::hash_other(Datum value) {
   switch (kind_) {
   case Kind::int8:
     return core::mix64(std::uint64_t(DatumGetInt64(value)));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/distinct_sketch.hpp"
+#include "core/value_hash.hpp"
 #include "pg/postgres.hpp"
 
 namespace brainsait {
@@ -20,10 +21,16 @@ class ValueHasher {
 public:
   /// For argument `argument` of the function, made at its first call and kept in fn_extra. Raises
   /// 42883 for types that cannot be hashed, 42P22 for text whose collation is not known.
-  static ValueHasher &of_argument(FunctionCallInfo fcinfo, int argument);
+  static ValueHasher &of_argument(FunctionCallInfo fcinfo, int argument) {
+    void *made = fcinfo->flinfo->fn_extra;
+    return made != nullptr ? *static_cast<ValueHasher *>(made) : make(fcinfo, argument);
+  }
 
   core::HashFamily family() const { return family_; }
-  std::uint64_t hash(Datum value);
+  std::uint64_t hash(Datum value) {
+    return kind_ == Kind::int8 ? core::mix64(std::uint64_t(DatumGetInt64(value)))
+                               : hash_other(value);
+  }
 
 private:
   enum class Kind {
@@ -47,6 +54,8 @@ private:
     std::uint64_t hash;
   };
 
+  static ValueHasher &make(FunctionCallInfo fcinfo, int argument);
+  std::uint64_t hash_other(Datum value);
   void prepare(Oid type, Oid collation, MemoryContext context);
   std::uint64_t hash_label(Oid value);
 

@@ -42,6 +42,17 @@ void DistinctSketch::become(HashFamily family) {
   family_ = family;
 }
 
+/// Whether an exact sketch has the hash.
+bool DistinctSketch::holds(std::uint64_t hash) const noexcept {
+  if (hash == 0 || slots_.empty())
+    return false;
+  std::size_t mask = slots_.size() - 1;
+  std::size_t slot = hash & mask;
+  while (slots_[slot] != 0 && slots_[slot] != hash)
+    slot = (slot + 1) & mask;
+  return slots_[slot] != 0;
+}
+
 /// Puts a hash other than zero where it belongs; there is room.
 void DistinctSketch::insert(std::uint64_t hash) noexcept {
   std::size_t mask = slots_.size() - 1;

@@ -37,6 +37,16 @@ public:
       add_exactly(hash);
   }
 
+  /// add() for what takes no memory and cannot fail; returns false where that is for add() to do.
+  bool add_in_place(HashFamily family, std::uint64_t hash) noexcept {
+    if (family != family_)
+      return false;
+    if (registers_.empty())
+      return holds(hash);
+    ultraloglog_add(registers_, hash);
+    return true;
+  }
+
   /// Adds what another sketch has seen. Throws invalid_parameter where it is of another family.
   void merge(const DistinctSketch &other);
 
@@ -54,6 +64,7 @@ public:
 private:
   void become(HashFamily family);
   void add_exactly(std::uint64_t hash);
+  bool holds(std::uint64_t hash) const noexcept;
   void insert(std::uint64_t hash) noexcept;
   void resize(std::size_t slots);
   void use_registers();

@@ -22,6 +22,14 @@ public:
     else
       add_slowly(key, count);
   }
+  /// Adds one to a count that has its page already, else returns false.
+  bool increment(std::int32_t key) noexcept {
+    std::size_t page = page_of(key);
+    if (page >= pages_.size() || pages_[page] == nullptr)
+      return false;
+    ++pages_[page][key & page_mask];
+    return true;
+  }
   std::int64_t at(std::int32_t key) const noexcept;
 
   /// Calls visit(key, count) for every count that is not zero, in ascending order of keys.
@@ -75,6 +83,15 @@ public:
       refuse_total();
     ++total_;
     counts_.add(mapping_.key(value), 1);
+  }
+  /// set_relative_error() and add() for what takes no memory and cannot fail; returns false where
+  /// that is for them to do.
+  bool add_in_place(double value, double relative_error) noexcept {
+    if (relative_error != mapping_.relative_error() || total_ == INT64_MAX ||
+        !counts_.increment(mapping_.key(value)))
+      return false;
+    ++total_;
+    return true;
   }
 
   /// Adds or takes away what another sketch counts. Throw invalid_parameter for sketches of another

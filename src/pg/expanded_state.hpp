@@ -140,16 +140,21 @@ template <typename State> const State &read_state(Datum datum) {
   return object != nullptr ? object->state : copy_state<State>(datum, CurrentMemoryContext)->state;
 }
 
+/// The state of a transition function that has run before, argument 0, or nullptr: the way of every
+/// row but the first.
+template <typename State> inline StateObject<State> *running_state(FunctionCallInfo fcinfo) {
+  if (PG_ARGISNULL(0))
+    return nullptr;
+  Datum datum = PG_GETARG_DATUM(0);
+  return VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum)) ? expanded_or_null<State>(datum)
+                                                                : nullptr;
+}
+
 /// A transition function's state, argument 0, to change in place; made where it is null. Return its
 /// datum().
 template <typename State> StateObject<State> *transition_state(FunctionCallInfo fcinfo) {
-  // The way of every row but the first, so it comes before all else.
-  if (!PG_ARGISNULL(0)) {
-    Datum datum = PG_GETARG_DATUM(0);
-    if (VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(datum)))
-      if (StateObject<State> *object = expanded_or_null<State>(datum))
-        return object;
-  }
+  if (StateObject<State> *object = running_state<State>(fcinfo))
+    return object;
   MemoryContext context = state_context(fcinfo);
   return PG_ARGISNULL(0) ? make_state<State>(context)
                          : copy_state<State>(PG_GETARG_DATUM(0), context);

@@ -189,6 +189,16 @@ TEST(DistinctSketch, BytesDependOnTheSetAlone) {
     DistinctSketch whole = empty_sketch();
     for (std::uint64_t value : values)
       whole.add(family, value);
+    DistinctSketch in_place = empty_sketch();
+    for (std::uint64_t value : values)
+      for (int twice = 0; twice < 2; ++twice) {
+        bool done = in_place.add_in_place(family, value);
+        EXPECT_TRUE(done || twice == 0);
+        if (!done)
+          in_place.add(family, value);
+      }
+    EXPECT_EQ(stored(in_place), stored(whole));
+    EXPECT_FALSE(in_place.add_in_place(HashFamily::uuids, 1));
     for (int round = 0; round < 10; ++round) {
       std::vector<DistinctSketch> parts;
       for (std::uint64_t i = 1 + random() % 6; i > 0; --i)

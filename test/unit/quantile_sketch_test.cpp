@@ -170,6 +170,12 @@ TEST(QuantileSketch, MergeAndSubtract) {
     QuantileSketch merged = sketch_of(one), added = sketch_of(other);
     merged.merge(added);
     EXPECT_EQ(stored(merged), stored(sketch_of(both)));
+    QuantileSketch in_place = sketch_of({});
+    for (double value : both)
+      if (!in_place.add_in_place(value, 0.01))
+        in_place.add(value);
+    EXPECT_EQ(stored(in_place), stored(merged));
+    EXPECT_FALSE(in_place.add_in_place(1, 0.02));
     added.merge(sketch_of(one));
     EXPECT_EQ(stored(added), stored(merged));
     EXPECT_EQ(merged.count(), std::int64_t(both.size()));
