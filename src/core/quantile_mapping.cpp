@@ -2,7 +2,6 @@
 
 #include "core/error.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -46,7 +45,7 @@ std::int64_t density_for(double a) noexcept {
     power = (power * base >> 62) * base >> 62;
     sum += power / odd;
   }
-  UnsignedWide density = (UnsignedWide{7} << 94) / (20 * sum);
+  UnsignedWide density = (UnsignedWide{7} << 94) / (20 * sum | 1);
   // Room for what approximate_log2() rounds and for the rounding of value().
   return static_cast<std::int64_t>(density + (density >> 28) + 1);
 }
