@@ -106,7 +106,8 @@ bool is_mine_to_warn(TimestampTz now) {
   struct stat found;
   if (stat(warning_file, &found) == 0) {
     TimestampTz said = time_t_to_timestamptz(found.st_mtime);
-    if (said >= PgStartTime && now - said < warning_seconds * USECS_PER_SEC)
+    // A file's time comes in whole seconds.
+    if (said >= PgStartTime - USECS_PER_SEC && now - said < warning_seconds * USECS_PER_SEC)
       return false;
     unlink(warning_file);
   }

@@ -151,6 +151,9 @@ SQL
 # What must hold at any time.
 sub compare_everything {
     my ($when) = @_;
+    is($node->safe_psql($db, $DIFFERENCES =~ s/FROM revenue_metrics m/FROM revenue_metrics_live m/r), '',
+        "$when: each shop's days in the live view, as the raw lines say");
+    $node->safe_psql($db, 'SELECT fold_revenue_deltas()');
     is($node->safe_psql($db, $DIFFERENCES), '', "$when: each shop's days, as the raw lines say");
     is($node->safe_psql($db, 'SELECT count(*) FROM check_revenue_metrics()'), '0', "$when: check_revenue_metrics() is empty");
     is($node->safe_psql($db, <<'SQL'), '0', "$when: each order's items, as the raw lines say, and its total is their sum");
