@@ -51,6 +51,8 @@ FROM (SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension e ON e.oid = 
       UNION
       SELECT 'pg_class'::regclass, oid FROM pg_class WHERE relnamespace = 'shop'::regnamespace AND relkind IN ('r', 'p', 'S', 'v', 'm')) AS objects
 WHERE obj_description(objects.objid, objects.classid::regclass::name) IS NULL
+    -- An array's type belongs to its element's, and from PostgreSQL 17 on to the extension, too.
+    AND NOT EXISTS (SELECT FROM pg_type WHERE oid = objects.objid AND typelem <> 0 AND objects.classid = 'pg_type'::regclass)
 ORDER BY 1;
 
 -- The store goes in the very transaction that has orders, refunds and counters still to write.

@@ -27,7 +27,7 @@ UNION ALL SELECT pg_typeof(s), s::text FROM (SELECT minimum_of(ARRAY['b', 'a'], 
 UNION ALL SELECT pg_typeof(s), s::text FROM (SELECT line_of(x) AS s FROM generate_series(1, 5) AS x) AS v;
 -- Every type of a state that the extension has is here.
 SELECT typname AS forgotten FROM pg_type t JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
-WHERE typnamespace = 'shop'::regnamespace AND typname ~ '_state$' AND NOT EXISTS (SELECT FROM good WHERE type = t.oid) ORDER BY 1;
+WHERE typnamespace = 'shop'::regnamespace AND typname ~ '_state$' AND typelem = 0 AND NOT EXISTS (SELECT FROM good WHERE type = t.oid) ORDER BY 1;
 
 -- What a state of each type is read with.
 CREATE FUNCTION read_state(type regtype, state text) RETURNS text LANGUAGE plpgsql AS $$

@@ -36,6 +36,7 @@ BEGIN
                             OPERATOR 1 = (%1$I, %1$I), FUNCTION 1 %3$I(%1$I), FUNCTION 2 %4$I(%1$I, bigint)',
                        type, type || '_ops', type || '_hash', type || '_hash_extended');
         EXECUTE pg_catalog.format('COMMENT ON OPERATOR CLASS %I USING hash IS %L', type || '_ops', 'so that GROUP BY and DISTINCT work');
+        EXECUTE pg_catalog.format('COMMENT ON OPERATOR FAMILY %I USING hash IS %L', type || '_ops', 'so that GROUP BY and DISTINCT work');
         EXECUTE pg_catalog.format('CREATE CAST (%I AS bytea) WITH FUNCTION %I(%1$I)', type, type || '_to_bytea');
         EXECUTE pg_catalog.format('CREATE CAST (bytea AS %I) WITH FUNCTION %I(bytea)', type, type || '_from_bytea');
         EXECUTE pg_catalog.format('CREATE CAST (%I AS json) WITH FUNCTION %I(%1$I)', type, type || '_to_json');
