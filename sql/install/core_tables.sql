@@ -78,7 +78,8 @@ BEGIN
             updated_at timestamptz DEFAULT now()
         ) WITH (fillfactor = 90); -- stock changes with every order: the new version stays beside the old, and off the indexes
         CREATE INDEX idx_products_category ON @extschema@.products (category);
-        CREATE INDEX idx_products_status ON @extschema@.products (status);
+        -- The order of product_page(): a tenant's products of a status by time.
+        CREATE INDEX idx_products_status ON @extschema@.products (status, tenant_id, created_at, id);
         CREATE INDEX idx_products_price ON @extschema@.products (price);
         CREATE INDEX idx_products_tags ON @extschema@.products USING gin (tags);
         CREATE INDEX idx_products_name ON @extschema@.products USING gin (name);

@@ -109,6 +109,15 @@ int StoreQuery::read(const Store &store, Datum *arguments) {
   return code;
 }
 
+int StoreQuery::read_planned_for(const Store &store, Datum *arguments, const char *nulls) {
+  if (!is_ready(store))
+    prepare(store, CURSOR_OPT_CUSTOM_PLAN);
+  int code = SPI_execute_plan(plan_, arguments, nulls, true, 0);
+  if (code < 0)
+    elog(ERROR, "query on the store's tables failed: %s", SPI_result_code_string(code));
+  return code;
+}
+
 Datum result_datum(uint64 row, int number, bool &is_null) {
   return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, &is_null);
 }

@@ -53,6 +53,10 @@ public:
   /// called us: it sees what that one sees, and nothing newer.
   int read(const Store &store, Datum *arguments);
 
+  /// As read(), planned anew for these very arguments, so that conditions on a null argument
+  /// vanish and estimates know the values. `nulls` as in SPI_execute_plan.
+  int read_planned_for(const Store &store, Datum *arguments, const char *nulls);
+
 private:
   bool is_ready(const Store &store) const;
   void prepare(const Store &store, int cursor_options = 0);
