@@ -193,6 +193,8 @@ INSERT INTO conformance.deviations VALUES
     ('idx_orders_active', 'index', 'btree (tenant_id, created_at) WHERE ((status)::text = ANY ((ARRAY[''pending''::character varying, ''processing''::character varying, ''shipped''::character varying])::text[]))',
      'btree (tenant_id, created_at) WHERE ((status)::text = ANY (ARRAY[''pending''::text, ''processing''::text, ''shipped''::text]))',
      'the same condition in the one spelling that dump and restore keep'),
+    ('idx_products_status', 'index', 'btree (status)', 'btree (status, tenant_id, created_at, id)',
+     'leads with status, and gives product_page() its rows in order'),
     ('idx_products_name_gin', 'index', 'gin (name)', 'gin (((to_tsvector(''english''::regconfig, ((COALESCE((name ->> ''en''::text), ''''::text) || '' ''::text) || COALESCE((description ->> ''en''::text), ''''::text))) || to_tsvector(''arabic''::regconfig, ((COALESCE((name ->> ''ar''::text), ''''::text) || '' ''::text) || COALESCE((description ->> ''ar''::text), ''''::text))))))',
      'documented as a second copy of idx_products_name: full text over both languages instead'),
     ('order_items', 'check order_items_price_not_negative', NULL, 'by trigger',

@@ -21,7 +21,7 @@ COMMENT ON FUNCTION orders_by_metadata(jsonb, bigint) IS 'Internal to find_order
 -- itself, so that a word that is excluded is excluded in both, and words of both languages may be mixed. What a stemming leaves out
 -- as too common does not count. A phrase keeps its words' distances in one language as well.
 CREATE FUNCTION product_query(query text, lang text) RETURNS tsquery
-    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning AS
 $body$
 DECLARE
     words tsquery;

@@ -34,7 +34,7 @@ COMMENT ON FUNCTION report_period(date, date) IS
 REVOKE ALL ON FUNCTION report_period(date, date) FROM PUBLIC;
 
 CREATE FUNCTION require_report_limit(k integer, most integer) RETURNS void
-    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS
 $body$
 BEGIN
     IF k IS NULL THEN
