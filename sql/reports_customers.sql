@@ -1,11 +1,13 @@
 -- Reports on customers against plain SQL over raw rows, as the application behind the wall.
 \getenv source PG_ABS_SRCDIR
 \set begin :source '/test/fixtures/report_data.sql'
+\set ask :source '/test/fixtures/report_ask.sql'
 \set end :source '/test/fixtures/report_data_end.sql'
 \set ECHO none
 \i :begin
 \set ECHO all
-SELECT * FROM raw.ask('top_customers(%s, %s, 5)') \gexec
+\set report 'top_customers(%s, %s, 5)'
+\i :ask
 UPDATE raw.answer SET line = line - 'customer';
 SELECT lines > 50 AS many, missing, wrong FROM raw.differences($$
     SELECT tenant_id, period, currency, place, user_id, email, name, order_count, total_revenue, paid_revenue, average_order_value, first_order_at, last_order_at
@@ -21,7 +23,8 @@ SELECT lines > 50 AS many, missing, wrong FROM raw.differences($$
           LEFT JOIN users u ON u.id = o.user_id
           GROUP BY p.tenant_id, p.name, o.money, o.who, u.id) AS ranked
     WHERE place <= 5$$);
-SELECT * FROM raw.ask('customer_summary(%s, %s)') \gexec
+\set report 'customer_summary(%s, %s)'
+\i :ask
 SELECT lines > 15 AS many, missing, wrong FROM raw.differences($$
     SELECT tenant_id, period, currency, count(*) AS customer_count, count(*) FILTER (WHERE is_new) AS new_customers,
            count(*) FILTER (WHERE NOT is_new) AS returning_customers, count(*) FILTER (WHERE orders >= 2) AS repeat_customers,
@@ -59,13 +62,16 @@ CREATE FUNCTION raw.cohorts(period interval, origin date, n integer) RETURNS tex
         WHERE b.number > (SELECT max(number) FROM bin c WHERE c.tenant_id = b.tenant_id) - %3$s
           AND EXISTS (SELECT FROM member m WHERE m.tenant_id = b.tenant_id AND m.number = b.number)$q$, period, origin, n)
 $$;
-SELECT * FROM raw.ask('cohort_report()') \gexec
+\set report 'cohort_report()'
+\i :ask
 DELETE FROM raw.answer WHERE period <> 'default';
 SELECT lines > 40 AS many, missing, wrong FROM raw.differences(raw.cohorts('1 month', '2020-01-01', 12));
-SELECT * FROM raw.ask('cohort_report(''1 week'', 20)') \gexec
+\set report 'cohort_report(''1 week'', 20)'
+\i :ask
 DELETE FROM raw.answer WHERE period <> 'default';
 SELECT lines > 100 AS many, missing, wrong FROM raw.differences(raw.cohorts('7 days', '2020-01-06', 20));
-SELECT * FROM raw.ask('cohort_report(''3 months'', 3)') \gexec
+\set report 'cohort_report(''3 months'', 3)'
+\i :ask
 DELETE FROM raw.answer WHERE period <> 'default';
 SELECT lines > 5 AS many, missing, wrong FROM raw.differences(raw.cohorts('3 months', '2020-01-01', 3));
 

@@ -1,13 +1,15 @@
 -- Reports on revenue, products, categories and payments against plain SQL over raw rows, as the application behind the wall.
 \getenv source PG_ABS_SRCDIR
 \set begin :source '/test/fixtures/report_data.sql'
+\set ask :source '/test/fixtures/report_ask.sql'
 \set end :source '/test/fixtures/report_data_end.sql'
 \set ECHO none
 \i :begin
 \set QUIET on
 \set ECHO all
 -- Lines say how many rows were expected; how many rows are missing and how many are wrong must be 0.
-SELECT * FROM raw.ask('order_analytics(%s, %s)') \gexec
+\set report 'order_analytics(%s, %s)'
+\i :ask
 SELECT lines > 300 AS many, missing, wrong FROM raw.differences($$
     SELECT p.tenant_id, p.name AS period, o.day AS date, o.money AS currency, count(*)::integer AS order_count, sum(o.total) AS total_revenue,
            round(avg(o.total), 2) AS average_order_value, count(DISTINCT o.who)::integer AS customer_count,
@@ -16,7 +18,8 @@ SELECT lines > 300 AS many, missing, wrong FROM raw.differences($$
     FROM raw.period p JOIN raw.orders o ON o.tenant_id = p.tenant_id AND o.day BETWEEN p.first_day AND p.last_day
     LEFT JOIN (SELECT order_id, sum(refunded_amount) AS amount FROM payments GROUP BY 1) AS r ON r.order_id = o.id
     GROUP BY 1, 2, 3, 4$$);
-SELECT * FROM raw.ask('daily_trend(%s, %s)') \gexec
+\set report 'daily_trend(%s, %s)'
+\i :ask
 SELECT lines > 500 AS many, missing, wrong FROM raw.differences($$
     SELECT p.tenant_id, p.name AS period, d::date AS date, c.money AS currency,
            (SELECT count(*)::integer FROM raw.orders o WHERE o.tenant_id = p.tenant_id AND o.money = c.money AND o.day = d::date) AS order_count,
@@ -29,7 +32,8 @@ SELECT lines > 500 AS many, missing, wrong FROM raw.differences($$
     FROM raw.period p
     CROSS JOIN LATERAL (SELECT DISTINCT money FROM raw.orders o WHERE o.tenant_id = p.tenant_id AND o.day BETWEEN p.first_day AND p.last_day) AS c
     CROSS JOIN LATERAL generate_series(p.first_day, p.last_day, '1 day') AS d$$);
-SELECT * FROM raw.ask('revenue_growth(%s, %s)') \gexec
+\set report 'revenue_growth(%s, %s)'
+\i :ask
 SELECT lines > 15 AS many, missing, wrong FROM raw.differences($$
     WITH side AS (
         SELECT p.tenant_id, p.name, o.money, CASE WHEN o.day < p.first_day THEN 'old' ELSE 'now' END AS side, sum(o.total) AS total, count(*) AS orders,
@@ -48,7 +52,8 @@ SELECT lines > 15 AS many, missing, wrong FROM raw.differences($$
            nnet AS net_revenue, bnet AS previous_net_revenue, CASE WHEN bnet > 0 THEN round((nnet / bnet - 1) * 100, 2) END AS net_growth
     FROM pair$$);
 -- Since the first day's midnight; the second day is not asked.
-SELECT * FROM raw.ask('top_products(%1$s::timestamptz, 4)') \gexec
+\set report 'top_products(%1$s::timestamptz, 4)'
+\i :ask
 SELECT lines > 20 AS many, missing, wrong FROM raw.differences($$
     SELECT tenant_id, period, currency, place, product_id, name, revenue, units_sold, order_count FROM (
         SELECT p.tenant_id, p.name AS period, o.money AS currency, rank() OVER (PARTITION BY p.tenant_id, p.name, o.money ORDER BY sum(i.total) DESC) AS place,
@@ -59,7 +64,8 @@ SELECT lines > 20 AS many, missing, wrong FROM raw.differences($$
         JOIN order_items i ON i.order_id = o.id JOIN products r ON r.id = i.product_id
         GROUP BY p.tenant_id, p.name, o.money, i.product_id, r.name) AS ranked
     WHERE place <= 4$$);
-SELECT * FROM raw.ask('category_performance(%s, %s)') \gexec
+\set report 'category_performance(%s, %s)'
+\i :ask
 SELECT lines > 30 AS many, missing, wrong FROM raw.differences($$
     SELECT p.tenant_id, p.name AS period, o.money AS currency, r.category, sum(i.total) AS revenue, sum(i.quantity) AS units_sold,
            count(DISTINCT o.id) AS order_count, count(DISTINCT i.product_id) AS product_count,
@@ -69,7 +75,8 @@ SELECT lines > 30 AS many, missing, wrong FROM raw.differences($$
     FROM raw.period p JOIN raw.orders o ON o.tenant_id = p.tenant_id AND o.day BETWEEN p.first_day AND p.last_day AND o.status = 'completed'
     JOIN order_items i ON i.order_id = o.id LEFT JOIN products r ON r.id = i.product_id
     GROUP BY 1, 2, 3, 4$$);
-SELECT * FROM raw.ask('payment_analytics(%s, %s)') \gexec
+\set report 'payment_analytics(%s, %s)'
+\i :ask
 SELECT lines > 50 AS many, missing, wrong FROM raw.differences($$
     SELECT tenant_id, period, currency, payment_method, provider, payment_count, succeeded_count, failed_count,
            payment_count - succeeded_count - failed_count AS pending_count,
