@@ -19,6 +19,7 @@ BEGIN {
     plan skip_all => 'the real purchases are not here: neither BRAINSAIT_DATA nor ../shared/data holds complete_journey'
         unless defined $folder;
 }
+use RealReports;
 use StoreCluster;
 
 my $node = new_cluster('real');
@@ -140,7 +141,7 @@ WITH basket AS (
 ), rolled_up AS (
     SELECT slug, date, currency, total_revenue, order_count, customer_count, average_order_value, paid_revenue, paid_order_count,
            refunded_amount, net_revenue
-    FROM revenue_metrics m JOIN tenants t ON t.id = tenant_id
+    FROM revenue_metrics_live m JOIN tenants t ON t.id = tenant_id
 )
 (SELECT 'expected' AS side, * FROM (TABLE expected EXCEPT ALL TABLE rolled_up) AS missing
  UNION ALL
@@ -173,6 +174,7 @@ WHERE (r.total, r.total, r.lines, r.units) IS DISTINCT FROM (s.total, s.of_items
 SQL
     compare_analytics($when);
     compare_top_products($when);
+    compare_reports($node, $db, $busiest, $tenant{$busiest}, $when);
 }
 
 # The document's order analytics, as written, by the application of the busiest shop.
