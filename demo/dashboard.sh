@@ -38,5 +38,10 @@ in_shop views/latest_orders.sql cedar
 heading 'Payments by provider'
 side_by_side views/payments.sql
 
-heading 'From a page to a purchase' "Analytics watch one visit in $(application -c 'SELECT max(visits_per_tracked) FROM demo.shop')."
-side_by_side views/visits.sql
+heading 'From a page to a purchase' "conversion_funnel(): visitors that took each step within a day. Analytics watch one visit in $(application -c 'SELECT max(visits_per_tracked) FROM demo.shop')."
+side_by_side views/funnel.sql
+
+heading 'Do customers come back?' 'cohort_report(): of those who first ordered in a week, how many per cent ordered in each later one.'
+in_shop views/cohorts.sql reem
+echo
+in_shop views/cohorts.sql cedar
