@@ -49,17 +49,41 @@ SELECT p.proname FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid AND d.classi
 JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'brainsait' AND d.deptype = 'e'
 WHERE has_function_privilege('app_login', p.oid, 'EXECUTE') ORDER BY 1;
 SQL
+category_performance
 check_revenue_metrics
+cohort_report
+conversion_funnel
 current_tenant
+customer_summary
+daily_trend
+filter_products
+find_orders
 isolation_report
+lifetime_value
 next_order_number
+order_analytics
 order_number_is_valid
+orders_by_metadata
+parse_product_cursor
+payment_analytics
+product_cursor
+product_page
+product_query
+products_by_filters
+products_by_text
+report_period
+require_report_limit
 resolve_tenant
 revenue_customer
 revenue_deltas_from
+revenue_growth
+search_products
+session_report
 set_tenant
 set_tenant_token
 token_database
+top_customers
+top_products
 uuid_v7
 LIST
 
