@@ -45,3 +45,11 @@ heading 'Do customers come back?' 'cohort_report(): of those who first ordered i
 in_shop views/cohorts.sql reem
 echo
 in_shop views/cohorts.sql cedar
+
+heading 'Baskets and visitors' 'quantile_sketch() within 1 %, and distinct_sketch() of each day, rolled up into weeks.'
+side_by_side views/baskets.sql
+
+heading 'Products that brought most of all' 'top_k(), with the bounds that the true totals lie within.'
+in_shop views/heaviest.sql reem
+echo
+in_shop views/heaviest.sql cedar
