@@ -24,7 +24,11 @@ VALUES
     ('analytics_events', 'p', 'id uuid, tenant_id uuid, event_type character varying(100), user_id uuid, session_id character varying(255), properties jsonb, "timestamp" timestamp with time zone'),
     ('integrations', 'r', 'id uuid, tenant_id uuid, name character varying(100), type character varying(50), status character varying(50), config jsonb, credentials jsonb, last_sync timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone'),
     ('webhooks', 'r', 'id uuid, tenant_id uuid, url character varying(500), events text[], secret character varying(255), status character varying(50), description text, created_at timestamp with time zone, updated_at timestamp with time zone'),
-    ('webhook_deliveries', 'p', 'id uuid, webhook_id uuid, event_id uuid, event_type character varying(100), payload jsonb, response_status integer, response_body text, response_time integer, attempt_count integer, delivered_at timestamp with time zone, created_at timestamp with time zone, tenant_id uuid')
+    ('webhook_deliveries', 'p', 'id uuid, webhook_id uuid, event_id uuid, event_type character varying(100), payload jsonb, response_status integer, response_body text, response_time integer, attempt_count integer, delivered_at timestamp with time zone, created_at timestamp with time zone, tenant_id uuid'),
+    ('slow_queries', 'v', 'query text, mean_time double precision, calls bigint, total_time double precision'),
+    ('table_statistics', 'v', 'schemaname name, tablename name, n_tup_ins bigint, n_tup_upd bigint, n_tup_del bigint, n_live_tup bigint, n_dead_tup bigint'),
+    ('connection_activity', 'v', 'connections bigint, state text, application_name text'),
+    ('long_running_queries', 'v', 'pid integer, duration interval, query text')
 $body$;
 COMMENT ON FUNCTION store_shape() IS
     'Internal: the columns that each of the store''s relations must have; an application may add others.';
@@ -125,6 +129,10 @@ BEGIN
         TO brainsait_app, brainsait_operator;
     GRANT SELECT, DELETE ON @extschema@.webhook_deliveries TO brainsait_app;
     GRANT SELECT, INSERT, UPDATE, DELETE ON @extschema@.webhook_deliveries TO brainsait_operator;
+
+    GRANT SELECT
+        ON @extschema@.slow_queries, @extschema@.table_statistics, @extschema@.connection_activity, @extschema@.long_running_queries
+        TO brainsait_operator;
 END
 $body$;
 COMMENT ON FUNCTION grant_store_privileges() IS
@@ -162,6 +170,7 @@ BEGIN
     PERFORM @extschema@.create_order_number_tables();
     PERFORM @extschema@.create_revenue_tables();
     PERFORM @extschema@.create_event_tables();
+    PERFORM @extschema@.create_monitoring_views();
     PERFORM @extschema@.attach_store();
     PERFORM @extschema@.ensure_partitions();
     IF found_here IS DISTINCT FROM @extschema@.store_parts() THEN
