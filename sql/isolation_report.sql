@@ -106,6 +106,7 @@ SELECT * FROM holes('GRANT DELETE ON revenue_customers TO PUBLIC');
 SELECT * FROM holes('GRANT INSERT ON revenue_deltas TO brainsait_app');
 SELECT * FROM holes('GRANT SELECT ON revenue_fold_progress TO brainsait_app');
 SELECT * FROM holes('GRANT INSERT ON webhook_deliveries TO brainsait_app');
+SELECT * FROM holes('GRANT SELECT ON maintenance_runs TO brainsait_app');
 SELECT * FROM holes('GRANT SELECT ON order_number_counters, order_number_key TO brainsait_app');
 SELECT * FROM holes('GRANT SELECT ON integrations, webhooks TO brainsait_app');
 SELECT * FROM holes('GRANT SELECT (secret) ON webhooks TO brainsait_app');

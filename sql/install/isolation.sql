@@ -133,7 +133,7 @@ SELECT c.oid::regclass::text, format('%s has %s', coalesce(quote_ident(r.rolname
        format('REVOKE %s ON %s FROM %s', kept.privilege, c.oid::regclass, coalesce(quote_ident(r.rolname), 'PUBLIC'))
 FROM (VALUES ('revenue_metrics', '{INSERT,UPDATE,DELETE}'::text[]), ('revenue_customers', '{INSERT,UPDATE,DELETE}'),
              ('revenue_deltas', '{INSERT,UPDATE,DELETE}'), ('revenue_fold_progress', '{SELECT,INSERT,UPDATE,DELETE}'),
-             ('webhook_deliveries', '{INSERT,UPDATE}'),
+             ('webhook_deliveries', '{INSERT,UPDATE}'), ('maintenance_runs', '{SELECT,INSERT,UPDATE,DELETE}'),
              ('order_number_counters', '{SELECT,INSERT,UPDATE,DELETE}'), ('order_number_key', '{SELECT,INSERT,UPDATE,DELETE}')
      ) AS store_only (relname, privileges)
 CROSS JOIN unnest(store_only.privileges) AS kept (privilege)

@@ -28,7 +28,8 @@ VALUES
     ('slow_queries', 'v', 'query text, mean_time double precision, calls bigint, total_time double precision'),
     ('table_statistics', 'v', 'schemaname name, tablename name, n_tup_ins bigint, n_tup_upd bigint, n_tup_del bigint, n_live_tup bigint, n_dead_tup bigint'),
     ('connection_activity', 'v', 'connections bigint, state text, application_name text'),
-    ('long_running_queries', 'v', 'pid integer, duration interval, query text')
+    ('long_running_queries', 'v', 'pid integer, duration interval, query text'),
+    ('maintenance_runs', 'r', 'id uuid, task text, older_than interval, cutoff timestamp with time zone, started_at timestamp with time zone, updated_at timestamp with time zone, finished_at timestamp with time zone, outcome text, pid integer, done bigint, total bigint, rows_done bigint, partitions_done integer, progress jsonb')
 $body$;
 COMMENT ON FUNCTION store_shape() IS
     'Internal: the columns that each of the store''s relations must have; an application may add others.';
@@ -90,10 +91,11 @@ BEGIN
     PERFORM @extschema@.attach_row_triggers();
     PERFORM @extschema@.attach_order_numbers();
     PERFORM @extschema@.attach_revenue_rollup();
+    PERFORM @extschema@.attach_maintenance();
     PERFORM @extschema@.isolate_table(('@extschema@.' || quote_ident(shape.table_name))::regclass,
                           CASE WHEN shape.table_name = 'tenants' THEN 'id'::name ELSE 'tenant_id' END)
     FROM @extschema@.store_shape() AS shape
-    WHERE shape.kind IN ('r', 'p') AND shape.table_name NOT IN ('order_number_key', 'revenue_fold_progress');
+    WHERE shape.kind IN ('r', 'p') AND shape.table_name NOT IN ('order_number_key', 'revenue_fold_progress', 'maintenance_runs');
     -- The key that order codes are made with, and how far the rollup is folded, have no tenant and no policy: they
     -- are nobody's to read.
     ALTER TABLE @extschema@.order_number_key ENABLE ROW LEVEL SECURITY;
@@ -131,7 +133,8 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE ON @extschema@.webhook_deliveries TO brainsait_operator;
 
     GRANT SELECT
-        ON @extschema@.slow_queries, @extschema@.table_statistics, @extschema@.connection_activity, @extschema@.long_running_queries
+        ON @extschema@.slow_queries, @extschema@.table_statistics, @extschema@.connection_activity, @extschema@.long_running_queries,
+           @extschema@.maintenance_runs
         TO brainsait_operator;
 END
 $body$;
@@ -171,6 +174,7 @@ BEGIN
     PERFORM @extschema@.create_revenue_tables();
     PERFORM @extschema@.create_event_tables();
     PERFORM @extschema@.create_monitoring_views();
+    PERFORM @extschema@.create_maintenance_tables();
     PERFORM @extschema@.attach_store();
     PERFORM @extschema@.ensure_partitions();
     IF found_here IS DISTINCT FROM @extschema@.store_parts() THEN

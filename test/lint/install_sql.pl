@@ -72,6 +72,19 @@ sub without_comments {
     return $text;
 }
 
+# A procedure that commits cannot set its search_path. What may stand in one: calls that name their schema,
+# assignments, loops; no operator, which is looked for, and nothing else that is called by its mere name.
+sub trusts_search_path {
+    my ($body) = @_;
+    my $code = without_comments($body);
+    $code =~ s/'(?:[^']|'')*'/ /g;
+    $code =~ s/@\w+@\.\w+|:=/ ; /g;    # a name that says its schema is nobody's mere name
+    my @found;
+    push @found, "operator $1" while $code =~ /([-+*\/<>=~!@#%^&|`?]+)/g;
+    push @found, "call of $1" while $code =~ /(\w+)\s*\(/g;
+    return @found;
+}
+
 my ($functions, $statements) = (0, 0);
 for my $file (@ARGV) {
     open my $in, '<:encoding(UTF-8)', $file or die "$file: $!\n";
@@ -88,6 +101,10 @@ for my $file (@ARGV) {
         $functions++;
         my $language = $text =~ /\bLANGUAGE '?(\w+)/i ? lc $1 : 'sql';
         next if $language eq 'c' || $language eq 'internal';
+        if ($text =~ /^\s*CREATE PROCEDURE\b/i && $bodies->[-1][1] =~ /\bCOMMIT\b|\bCALL\b/) {
+            push @problems, map { [ 'committing', $file, $line, "$name: $_" ] } trusts_search_path($bodies->[-1][1]);
+            next;
+        }
         push @problems, [ 'search_path', $file, $line, $name ]
           unless $text =~ /\bSET search_path = pg_catalog , pg_temp\b/;
     }
@@ -102,5 +119,6 @@ sub report {
 
 report('replace', 'install SQL replaces nothing, but triggers in functions that attach them');
 report('skip', 'install SQL has no IF NOT EXISTS');
+report('committing', 'procedures that commit trust no search_path');
 report('search_path', "SQL and plpgsql functions set their search_path to pg_catalog, pg_temp");
 print $functions > 0 ? 'ok' : 'not ok', " - functions were found\n";
