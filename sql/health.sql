@@ -1,0 +1,94 @@
+-- health_check(): all is well in a new store; each thing that it watches, broken, makes its row tell, and no other.
+\pset format unaligned
+\pset tuples_only on
+\pset fieldsep ' | '
+SET client_min_messages = warning;
+CREATE SCHEMA "shop %s";
+CREATE EXTENSION brainsait SCHEMA "shop %s";
+SET search_path = "shop %s";
+SET timezone = 'Asia/Riyadh';
+CREATE ROLE regress_health_operator IN ROLE brainsait_operator;
+CREATE ROLE regress_health_app IN ROLE brainsait_app;
+INSERT INTO tenants (id, name, slug) VALUES
+    ('aaaaaaaa-0000-4000-8000-000000000000', 'A', 'a'), ('bbbbbbbb-0000-4000-8000-000000000000', 'B', 'b');
+INSERT INTO orders (tenant_id, number, total, created_at) SELECT id, slug, 10, '2026-01-01' FROM tenants;
+INSERT INTO webhooks (id, tenant_id, url, events, secret) SELECT id, id, 'https://example.sa', '{*}', 's' FROM tenants;
+INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, delivered_at, created_at, response_status, attempt_count)
+SELECT id, id, 'order.created', '{}', delivered, now() - interval '3 days', answer, attempts
+FROM tenants, (VALUES (now(), 200, 1), (NULL, 404, 1), (NULL, 500, 6)) AS settled (delivered, answer, attempts);
+INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload) SELECT id, id, 'order.created', '{}' FROM tenants;
+INSERT INTO integrations (tenant_id, name, type, credentials)
+SELECT id, name, type, credentials::jsonb FROM tenants, (VALUES ('none', NULL), ('empty', '{}'), ('sealed', '{"ciphertext": "c2VhbGVk", "key": 1}')) AS i (type, credentials);
+
+SET SESSION AUTHORIZATION regress_health_operator;
+SELECT * FROM health_check();
+SELECT count(*) AS without_revenue FROM health_check(false);
+-- The operator still cannot read what was counted.
+SELECT credentials FROM integrations;
+SET SESSION AUTHORIZATION regress_health_app;
+SELECT * FROM health_check();
+SELECT count_clear_credentials();
+RESET SESSION AUTHORIZATION;
+
+-- The rows that differ once a statement has run; all of it as an operator sees it. Then everything is as it was.
+CREATE FUNCTION ills(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    ill record;
+BEGIN
+    BEGIN
+        EXECUTE statement;
+        SET CONSTRAINTS ALL IMMEDIATE;
+        SET LOCAL ROLE regress_health_operator;
+        FOR ill IN SELECT * FROM "shop %s".health_check() WHERE status <> 'ok' LOOP
+            RETURN NEXT ill.check_name || ' | ' || ill.status || ' | ' || regexp_replace(ill.detail, '\d{4}-\d\d-\d\d \d\d:\d\d UTC', 'then') || ' | ' || ill.hint;
+        END LOOP;
+        RAISE EXCEPTION USING ERRCODE = 'ZZZZZ';
+    EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN NULL;
+    END;
+END $$;
+SELECT ills('');
+SELECT ills('ALTER TABLE orders DISABLE ROW LEVEL SECURITY');
+SELECT ills('ALTER TABLE users NO FORCE ROW LEVEL SECURITY; ALTER TABLE webhook_deliveries_default NO FORCE ROW LEVEL SECURITY');
+SELECT ills('DROP POLICY tenant_wall ON payments');
+SELECT ills('GRANT SELECT ON analytics_events_default TO brainsait_app');
+SELECT ills('GRANT SELECT (secret) ON webhooks TO regress_health_app');
+SELECT ills('ALTER ROLE regress_health_app BYPASSRLS');
+-- The rollup, by its own rows and by a trigger that did not fire.
+SELECT ills($$UPDATE revenue_metrics SET total_revenue = 11 WHERE tenant_id = 'aaaaaaaa-0000-4000-8000-000000000000'$$);
+SELECT ills($$ALTER TABLE orders DISABLE TRIGGER brainsait_revenue; DELETE FROM orders WHERE number = 'b'$$);
+-- Deltas that pile up; they cancel out, and no worker is there since nobody told one.
+CREATE FUNCTION pile(deltas integer) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO revenue_deltas (written_by, tenant_id, date, currency, total_revenue)
+    SELECT txid_current(), 'aaaaaaaa-0000-4000-8000-000000000000', '2026-01-01', 'USD', CASE n % 2 WHEN 0 THEN 1 ELSE -1 END
+    FROM generate_series(1, deltas) AS n
+$$;
+SELECT ills('SELECT pile(2)');
+SELECT ills('SELECT pile(9998)');
+SELECT ills('SELECT pile(10000)');
+-- Partitions
+SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM') AS this,
+       to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '3 months', 'YYYY_MM') AS last \gset
+SELECT to_char(date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM') AS next \gset
+SELECT ills(format('DROP TABLE analytics_events_%s', :'last'));
+SELECT ills(format('DROP TABLE analytics_events_%s', :'next'));
+SELECT ills(format('DROP TABLE webhook_deliveries_%s; ', :'next'));
+SELECT ills(format('DROP TABLE analytics_events_%s', :'this'));
+SELECT ills($$INSERT INTO analytics_events (tenant_id, event_type, "timestamp") SELECT id, 'x', 'infinity' FROM tenants$$);
+SELECT ills($$INSERT INTO analytics_events (tenant_id, event_type, "timestamp") SELECT id, 'x', now() + interval '1 year' FROM tenants$$);
+SELECT ills($$INSERT INTO analytics_events (tenant_id, event_type, "timestamp") SELECT id, 'x', now() FROM tenants$$);
+SELECT ills($$INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, delivered_at, created_at) SELECT id, id, 'x', '{}', now(), '1970-01-01' FROM tenants$$);
+-- Webhooks
+SELECT ills($$UPDATE webhook_deliveries SET created_at = now() - interval '59 minutes' WHERE attempt_count = 1 AND response_status IS NULL$$);
+SELECT ills($$INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, response_status, attempt_count, created_at)
+    SELECT id, id, 'x', '{}', answer, 5, now() - interval '61 minutes' FROM tenants, unnest(ARRAY[NULL, 503, 408, 429]) AS answer$$);
+SELECT ills($$INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, created_at)
+    SELECT id, id, 'x', '{}', now() - interval '49 hours' FROM tenants LIMIT 1$$);
+-- Credentials
+SELECT ills($$UPDATE integrations SET credentials = '{"api_key": "sk_live"}' WHERE type = 'none'$$);
+SELECT ills($$UPDATE integrations SET credentials = '"sk_live"' WHERE type = 'empty' AND name = 'A'$$);
+SELECT ills($$UPDATE integrations SET credentials = '{"ciphertext": {"api_key": "sk_live"}}' WHERE type = 'sealed' AND name = 'A'$$);
+
+SELECT ills('');
+DROP EXTENSION brainsait CASCADE;
+DROP SCHEMA "shop %s" CASCADE;
+DROP ROLE regress_health_operator, regress_health_app;
