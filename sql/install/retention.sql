@@ -41,20 +41,14 @@ REVOKE ALL ON FUNCTION create_maintenance_tables() FROM PUBLIC;
 CREATE FUNCTION attach_maintenance() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
-DECLARE
-    allowed record;
 BEGIN
     -- It holds nothing of a tenant's, and is for no application all the same, whatever is granted.
     ALTER TABLE @extschema@.maintenance_runs ENABLE ROW LEVEL SECURITY;
     ALTER TABLE @extschema@.maintenance_runs FORCE ROW LEVEL SECURITY;
-    FOR allowed IN
-        SELECT * FROM (VALUES ('operator_access'::name, 'brainsait_operator'::name), ('owner_access', 'brainsait_owner')) AS list (policy, role)
-    LOOP
-        IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = '@extschema@.maintenance_runs'::regclass AND polname = allowed.policy) THEN
-            EXECUTE format('CREATE POLICY %I ON %s.maintenance_runs TO %I USING (true) WITH CHECK (true)',
-                           allowed.policy, '@extschema@', allowed.role);
-        END IF;
-    END LOOP;
+    IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = '@extschema@.maintenance_runs'::regclass AND polname = 'maintenance_access') THEN
+        CREATE POLICY maintenance_access ON @extschema@.maintenance_runs TO brainsait_operator, brainsait_owner
+            USING (true) WITH CHECK (true);
+    END IF;
 END
 $body$;
 COMMENT ON FUNCTION attach_maintenance() IS 'Internal to create_store(): lets operators and the owner at maintenance_runs.';

@@ -66,6 +66,7 @@ UPDATE orders SET status = 'completed', payment_status = 'paid' WHERE status = '
 UPDATE payments SET refunded_amount = amount WHERE order_id IN (SELECT id FROM orders WHERE status = 'refunded');
 DELETE FROM orders WHERE total BETWEEN 60 AND 64;
 SELECT fold_revenue_deltas();
+CALL archive_orders('100 years');
 SQL
     return;
 }
