@@ -78,6 +78,15 @@ SELECT create_store() \g /dev/null
 SELECT has_table_privilege('regress_monitor_operator', 'slow_queries', 'SELECT') AS operator,
        has_table_privilege('regress_monitor_app', 'slow_queries', 'SELECT') AS app;
 
+-- A hardened database keeps them for operators.
+BEGIN;
+SELECT count(*) > 0 AS hardened FROM harden_database();
+SET LOCAL ROLE regress_monitor_operator;
+SELECT bool_or(state = 'active') AS myself FROM connection_activity;
+SELECT count(*) > 20 AS tables FROM table_statistics;
+SELECT count(*) AS ills FROM health_check() WHERE status <> 'ok';
+ROLLBACK;
+
 DROP EXTENSION brainsait CASCADE;
 DROP SCHEMA shop CASCADE;
 DROP ROLE regress_monitor_operator, regress_monitor_app;
