@@ -69,6 +69,7 @@ missing_packages() {
   command -v clang-format >/dev/null || echo clang-format
   command -v clang-tidy >/dev/null || echo clang-tidy
   PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null || echo pgbouncer
+  [ -f "/usr/lib/postgresql/$version/lib/pg_cron.so" ] || echo "postgresql-$version-cron"
   command -v sqlsmith >/dev/null || echo sqlsmith
   has_python_modules psycopg2 || echo python3-psycopg2
   has_python_modules psycopg2 sqlalchemy || echo python3-sqlalchemy
