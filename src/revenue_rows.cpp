@@ -152,11 +152,12 @@ pg_tz *tenant_zone(const pg::Store &store, const pg_uuid_t &tenant) {
       std::memcmp(&last_zone.tenant, &tenant, sizeof tenant) == 0)
     return last_zone.zone;
   Oid tenants = store.tenants;
+  uint64 generation = tenant_settings_generation(); // a change that is heard of meanwhile counts
   const TenantSettings &settings = tenant_settings(store, tenant);
   // A tenant that this very transaction deleted is not there any more: its rows go whatever the
   // day.
   pg_tz *zone = settings.exists ? tenant_time_zone(settings) : pg::named_time_zone("UTC");
-  last_zone = {tenant_settings_generation(), tenants, tenant, zone};
+  last_zone = {generation, tenants, tenant, zone};
   return zone;
 }
 
