@@ -27,7 +27,7 @@ INSERT INTO asked (query, lang) VALUES
     ('coffee -machine', NULL), ('coffee -brewing', 'en'), ('"sidr honey"', NULL), ('"honey sidr"', NULL), ('"state of the art"', NULL), ('the honey', NULL), ('honey or coffee', NULL),
     ('عسل', NULL), ('كتاب', NULL), ('nespresso', NULL), ('Nespresso -machines', NULL), ('secret', NULL), ('-coffee', NULL), ('', NULL), ('the of', NULL), ('of', 'en'),
     ('coffee:*', NULL), ($$'; DROP TABLE products; --$$, NULL), ($$co'ff\ee & | ! ( :A <-> ''$$, NULL), ('"""" - -- " or or', NULL), ('zzz or "', NULL),
-    ($$\'coffee\' | 'x$$, 'en'), (repeat('a b ', 249), NULL), (E'coffee\u200f\t\n', NULL), (repeat('"x-y-z" -a-b ', 70), NULL);
+    ($$\'coffee\' | 'x$$, 'en'), (repeat('a b ', 249), NULL), (E'coffee\n', NULL), (repeat('"x-y-z" -a-b ', 70), NULL);
 GRANT SELECT ON asked TO PUBLIC;
 
 SET ROLE regress_search_app;
