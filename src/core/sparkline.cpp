@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint8_t version = 1;
 constexpr int heights = 8;
 
-/// 0 to 7. Halves keep the difference of the largest numbers finite.
+/// 0 to 7. Halves keep the difference of the largest numbers finite, and would make the smallest
+/// numbers equal.
 int height_of(double value, double least, double greatest) {
   if (value <= least && least < greatest)
     return 0;
@@ -20,7 +21,9 @@ int height_of(double value, double least, double greatest) {
     return heights - 1;
   if (!(least < greatest))
     return value < least ? 0 : value > greatest ? heights - 1 : heights / 2 - 1;
-  const double share = (value / 2 - least / 2) / (greatest / 2 - least / 2);
+  const double range = greatest - least;
+  const double share = std::isfinite(range) ? (value - least) / range
+                                            : (value / 2 - least / 2) / (greatest / 2 - least / 2);
   return std::clamp(static_cast<int>(share * heights), 0, heights - 1);
 }
 

@@ -118,10 +118,12 @@ TEST(Sparkline, DrawsEachValue) {
   };
   const double infinity = std::numeric_limits<double>::infinity();
   const double largest = std::numeric_limits<double>::max();
+  const double smallest = std::numeric_limits<double>::denorm_min();
   EXPECT_EQ(draw({0, 1, 2, 3, 4, 5, 6, 7}), "▁▂▃▄▅▆▇█");
   EXPECT_EQ(draw({8, 0, 3.9, 4}), "█▁▄▅");
   EXPECT_EQ(draw({5, 5}), "▄▄");
   EXPECT_EQ(draw({-largest, 0, largest}), "▁▅█");
+  EXPECT_EQ(draw({-smallest, 0, smallest}), "▁▅█");
   EXPECT_EQ(draw({1, std::nan(""), -infinity, infinity, 2}), "▁ ▁██");
   EXPECT_EQ(draw({infinity, -infinity}), "█▁");
   EXPECT_EQ(draw({3, infinity, -infinity}), "▄█▁");
