@@ -113,7 +113,7 @@ class Product(Model):
     updated_at = time_column(func.now(), server_onupdate=FetchedValue())
     __table_args__ = (
         UniqueConstraint("tenant_id", "id", name="idx_products_tenant_id"), Index("idx_products_category", "category"),
-        Index("idx_products_status", "status"), Index("idx_products_price", "price"),
+        Index("idx_products_status", "status", "tenant_id", "created_at", "id"), Index("idx_products_price", "price"),
         Index("idx_products_tags", "tags", postgresql_using="gin"), Index("idx_products_name", "name", postgresql_using="gin"),
         Index("idx_products_tenant_category_status", "tenant_id", "category", "status"))
 
