@@ -36,7 +36,7 @@ CXX_STANDARD = -std=c++20
 override with_llvm := no
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CXXFLAGS = $(CXX_STANDARD) $(WARN_FLAGS) $(DEPEND_FLAGS) -Wno-register
-SHLIB_LINK += -lstdc++ -Wl,--version-script=src/brainsait.map
+SHLIB_LINK += -lstdc++ -lcrypto -Wl,--version-script=src/brainsait.map
 EXTRA_CLEAN = $(OBJS:.o=.d) $(EXTENSION)--*.sql build results regression.diffs regression.out \
 	test/isolation/results test/isolation/output_iso tmp_check
 

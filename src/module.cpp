@@ -10,7 +10,6 @@
 #include "tenant_context.hpp"
 #include "tenant_settings.hpp"
 #include "tenant_token.hpp"
-#include "tenant_token_keys.hpp"
 #include "utility_guard.hpp"
 
 extern "C" {
@@ -24,7 +23,6 @@ void _PG_init(void) {
   brainsait::pg::init_store();
   brainsait::init_tenant_settings();
   brainsait::init_tenant_context();
-  brainsait::init_tenant_token_keys();
   brainsait::init_tenant_token();
   brainsait::init_statement_privacy();
   brainsait::init_utility_guard();

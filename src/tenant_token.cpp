@@ -4,11 +4,11 @@
 #include "tenant_token.hpp"
 
 #include "core/tenant_token.hpp"
+#include "key_file.hpp"
 #include "pg/guard.hpp"
 #include "pg/store.hpp"
 #include "statement_privacy.hpp"
 #include "tenant_context.hpp"
-#include "tenant_token_keys.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -22,9 +22,13 @@ namespace {
 
 bool require_token = false;
 int longest_life = 60; // seconds
+KeyFile key_file = {.title = "token key file"};
+core::TokenKeys keys;
 
 static_assert(core::token_signature_size == PG_SHA256_DIGEST_LENGTH);
 static_assert(sizeof(core::TenantToken::tenant) == UUID_LEN);
+
+const core::TokenKeys &live_token_keys() { return live_keys(key_file, keys); }
 
 core::TokenDatabase this_database() {
   return core::token_database(GetSystemIdentifier(), MyDatabaseId);
@@ -34,7 +38,7 @@ int64 unix_microseconds(TimestampTz time) {
   return time + int64(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
-core::TokenSignature sign(const core::TokenKey &key, const uint8 *body) {
+core::TokenSignature sign(const core::FileKey &key, const uint8 *body) {
   core::TokenSignature signature;
   pg_hmac_ctx *hmac = pg_hmac_create(PG_SHA256);
   if (hmac == nullptr || pg_hmac_init(hmac, key.bytes.data(), key.size) < 0 ||
@@ -50,7 +54,7 @@ core::TokenRefusal judge(std::span<const uint8> bytes, core::TenantToken &token)
   core::TokenRefusal refusal = core::parse_token(bytes, token);
   if (refusal != core::TokenRefusal::none)
     return refusal;
-  const core::TokenKey *key = live_token_keys().find(token.key_id);
+  const core::FileKey *key = live_token_keys().find(token.key_id);
   if (key == nullptr)
     return core::TokenRefusal::unknown_key;
   return core::judge_token(token, bytes, sign(*key, bytes.data()), this_database(),
@@ -73,14 +77,14 @@ pg_uuid_t tenant_of_token(std::span<const uint8> bytes) {
 }
 
 /// The key to sign with: the one of that id, or the first.
-const core::TokenKey &signing_key(const int32 *id) {
-  const core::TokenKeys &keys = live_token_keys();
-  if (keys.count == 0)
+const core::FileKey &signing_key(const int32 *id) {
+  const core::TokenKeys &live = live_token_keys();
+  if (live.count == 0)
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("there is no key to sign tenant tokens with"),
                     errhint("Set brainsait.token_key_file; where it is set, the server's log says "
                             "why the file is not used.")));
-  const core::TokenKey *key = id == nullptr ? &keys.keys[0] : keys.find(uint32(*id));
+  const core::FileKey *key = id == nullptr ? &live.keys[0] : live.find(uint32(*id));
   if (key == nullptr)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("no live key for tenant tokens has the id %d", *id)));
@@ -113,6 +117,11 @@ bytea *bytea_of(std::span<const uint8> bytes) {
 bool token_is_required() { return require_token; }
 
 void init_tenant_token() {
+  DefineCustomStringVariable(
+      "brainsait.token_key_file", "File with the keys that sign tenant tokens.",
+      "One or two lines: a key id and 32 to 64 bytes in hexadecimal digits. Read again when the "
+      "configuration is reloaded. A relative path starts at the data directory.",
+      &key_file.path, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
   DefineCustomBoolVariable("brainsait.require_token",
                            "Lets tenants in by set_tenant_token() only, not by set_tenant().",
                            nullptr, &require_token, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
@@ -156,7 +165,7 @@ Datum brainsait_make_tenant_token(PG_FUNCTION_ARGS) {
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                     errmsg("%s must not be null", PG_ARGISNULL(0) ? "tenant" : "life")));
   int32 key_id = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2);
-  const core::TokenKey &key = signing_key(PG_ARGISNULL(2) ? nullptr : &key_id);
+  const core::FileKey &key = signing_key(PG_ARGISNULL(2) ? nullptr : &key_id);
   core::TenantToken token = {};
   token.key_id = key.id;
   token.database = this_database();

@@ -49,6 +49,7 @@ missing_packages() {
   local purpose=$1 version directory
   command -v make >/dev/null || echo make
   command -v "${CXX:-g++}" >/dev/null || echo g++
+  "${CXX:-g++}" -fsyntax-only -include openssl/evp.h -x c++ /dev/null 2>/dev/null || echo libssl-dev
   if find_pg_config; then
     directory=$("$PG_CONFIG" --bindir)
     version=$("$PG_CONFIG" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')

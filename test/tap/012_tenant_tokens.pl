@@ -138,7 +138,7 @@ my @bad = (
     [ 'readable by the group', sub { chmod 0640, $key_path }, qr/others have access/ ],
     [ 'readable by all', sub { chmod 0604, $key_path }, qr/others have access/ ],
     [ 'empty', sub { key_file($key_path) }, qr/there is no key/ ],
-    [ 'with three keys', sub { key_file($key_path, map { $_ => $key{$_} } 1 .. 3) }, qr/line 3: there are more than two keys/ ],
+    [ 'with three keys', sub { key_file($key_path, map { $_ => $key{$_} } 1 .. 3) }, qr/line 3: there are more than 2 keys/ ],
     [ 'with a short key', sub { key_file($key_path, 1 => 'short') }, qr/line 1: a key has 64 to 128/ ],
     [ 'too large', sub { append_to_file($key_path, '#' x 20_000) }, qr/it is too large/ ],
     [ 'a folder', sub { unlink $key_path; mkdir $key_path }, qr/not a regular file/ ],

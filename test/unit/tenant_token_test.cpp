@@ -1,6 +1,5 @@
 #include "core/error.hpp"
 #include "core/tenant_token.hpp"
-#include "core/tenant_token_keys.hpp"
 
 #include <gtest/gtest.h>
 
@@ -132,59 +131,6 @@ TEST(TenantToken, EqualInConstantTime) {
   EXPECT_FALSE(equal_in_constant_time(left, std::vector<std::uint8_t>{1, 2}));
   EXPECT_FALSE(equal_in_constant_time(left, std::vector<std::uint8_t>{1, 2, 0x83}));
   EXPECT_FALSE(equal_in_constant_time(left, std::vector<std::uint8_t>{0, 2, 3}));
-}
-
-// The reason for which a key file is refused, or "taken".
-std::string outcome(const std::string &text) {
-  try {
-    parse_token_keys(text);
-    return "taken";
-  } catch (const Error &error) {
-    return error.what();
-  }
-}
-
-TEST(TokenKeys, AFile) {
-  std::string first;
-  for (int i = 0; i < 32; ++i)
-    first += "aB";
-  const std::string text = "# keys of the shop\r\n\n  7\t" + first + "  \r\n2147483647 " +
-                           std::string(128, '0') + "\n   # the end";
-  const TokenKeys keys = parse_token_keys(text);
-  ASSERT_EQ(keys.count, 2U);
-  EXPECT_EQ(keys.keys[0].id, 7U);
-  EXPECT_EQ(keys.keys[0].size, 32U);
-  EXPECT_EQ(std::ranges::count(keys.keys[0].secret(), 0xAB), 32);
-  EXPECT_EQ(keys.find(2147483647), &keys.keys[1]);
-  EXPECT_EQ(keys.keys[1].size, 64U);
-  EXPECT_EQ(keys.find(8), nullptr);
-  EXPECT_EQ(TokenKeys().find(0), nullptr);
-}
-
-TEST(TokenKeys, WhatIsRefused) {
-  const std::string key(64, 'a');
-  EXPECT_EQ(outcome("1 " + key), "taken");
-  EXPECT_EQ(outcome(""), "there is no key");
-  EXPECT_EQ(outcome("\n# 1 " + key + "\n"), "there is no key");
-  EXPECT_EQ(outcome("\n1 " + key + " x"), "line 2: there is more than an id and a key");
-  for (const char *id : {"0", "-1", "+1", "x", "1x", "0x1", "2147483648", "4294967297",
-                         "99999999999999999999", "1.0"})
-    EXPECT_EQ(outcome(std::string(id) + " " + key),
-              "line 1: the key id is not a number from 1 to 2147483647")
-        << id;
-  for (const std::size_t length : {0, 2, 62, 63, 65, 127, 129, 130, 4096})
-    EXPECT_EQ(outcome("1 " + std::string(length, 'a')),
-              "line 1: a key has 64 to 128 hexadecimal digits")
-        << length;
-  for (const char wrong : {'g', 'G', '@', '`', '/', ':', '-', '\0', '\xe9'})
-    for (const std::size_t place : {0, 1, 63}) {
-      std::string bad = key;
-      bad[place] = wrong;
-      EXPECT_EQ(outcome("1 " + bad), "line 1: a key is written in hexadecimal digits") << wrong;
-    }
-  EXPECT_EQ(outcome("1 " + key + "\n01 " + key), "line 2: the key id stands there already");
-  EXPECT_EQ(outcome("1 " + key + "\n2 " + key + "\n3 " + key),
-            "line 3: there are more than two keys");
 }
 
 } // namespace

@@ -1,6 +1,6 @@
-// The key file of tenant tokens.
+// Files with keys, named by parameters, and read again after every reload of the configuration.
 
-#include "tenant_token_keys.hpp"
+#include "key_file.hpp"
 
 #include "pg/guard.hpp"
 
@@ -15,13 +15,8 @@ extern "C" {
 namespace brainsait {
 namespace {
 
-// Two keys with many lines of comment.
+// Keys with many lines of comment.
 constexpr std::size_t largest_file = 16'384;
-
-char *key_file = nullptr;
-core::TokenKeys keys;
-bool keys_are_read = false;
-TimestampTz read_after_reload = 0;
 
 /// Why a file of these properties is not to be trusted with a key, or nullptr: PostgreSQL's own
 /// rule for the private key of TLS.
@@ -40,8 +35,8 @@ const char *distrust(const struct stat &properties) {
   return nullptr;
 }
 
-/// Reads the file into `text`; returns its length, or -1 with the reason.
-ssize_t read_file(int file, std::span<char> text, const char *&reason) {
+/// Reads the open file into `text`; returns its length, or -1 with the reason.
+ssize_t read_open_file(int file, std::span<char> text, const char *&reason) {
   struct stat properties;
   if (fstat(file, &properties) != 0) {
     reason = strerror(errno);
@@ -65,55 +60,40 @@ ssize_t read_file(int file, std::span<char> text, const char *&reason) {
   return -1;
 }
 
-void report(const char *reason) {
+void report(const KeyFile &file, const char *reason) {
   ereport(LOG_SERVER_ONLY,
-          (errmsg("token key file \"%s\" is not used: %s", key_file, reason), errhidestmt(true)));
-}
-
-void read_keys() {
-  explicit_bzero(&keys, sizeof keys);
-  if (key_file == nullptr || key_file[0] == '\0')
-    return;
-  // Not to wait for a pipe that nobody writes to.
-  int file = OpenTransientFile(key_file, O_RDONLY | O_NONBLOCK);
-  if (file < 0) {
-    report(strerror(errno));
-    return;
-  }
-  char text[largest_file + 1];
-  const char *reason = nullptr;
-  ssize_t length = read_file(file, text, reason);
-  CloseTransientFile(file);
-  if (length < 0) {
-    report(reason);
-    return;
-  }
-  pg::Failure failure;
-  bool parsed = pg::guarded(failure, [&] {
-    keys = core::parse_token_keys({text, std::size_t(length)});
-  });
-  explicit_bzero(text, sizeof text);
-  if (!parsed)
-    report(failure.message);
+          (errmsg("%s \"%s\" is not used: %s", file.title, file.path, reason), errhidestmt(true)));
 }
 
 } // namespace
 
-const core::TokenKeys &live_token_keys() {
-  if (!keys_are_read || read_after_reload != PgReloadTime) {
-    read_after_reload = PgReloadTime;
-    keys_are_read = true;
-    read_keys();
-  }
-  return keys;
+bool must_be_read(const KeyFile &file) {
+  return !file.is_read || file.read_after_reload != PgReloadTime;
 }
 
-void init_tenant_token_keys() {
-  DefineCustomStringVariable(
-      "brainsait.token_key_file", "File with the keys that sign tenant tokens.",
-      "One or two lines: a key id and 32 to 64 bytes in hexadecimal digits. Read again when the "
-      "configuration is reloaded. A relative path starts at the data directory.",
-      &key_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
+bool read_key_file(KeyFile &file, void *keys, void (*parse)(std::string_view, void *)) {
+  file.read_after_reload = PgReloadTime;
+  file.is_read = true;
+  if (file.path == nullptr || file.path[0] == '\0')
+    return false;
+  // Not to wait for a pipe that nobody writes to.
+  int descriptor = OpenTransientFile(file.path, O_RDONLY | O_NONBLOCK);
+  if (descriptor < 0) {
+    report(file, strerror(errno));
+    return false;
+  }
+  char text[largest_file + 1];
+  const char *reason = nullptr;
+  ssize_t length = read_open_file(descriptor, text, reason);
+  CloseTransientFile(descriptor);
+  pg::Failure failure;
+  bool parsed = length >= 0 && pg::guarded(failure, [&] {
+                  parse({text, std::size_t(length)}, keys);
+                });
+  explicit_bzero(text, sizeof text);
+  if (!parsed)
+    report(file, length < 0 ? reason : failure.message);
+  return parsed;
 }
 
 } // namespace brainsait
