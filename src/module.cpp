@@ -1,6 +1,7 @@
 // The module's entry: magic block, parameters, callbacks.
 
 #include "client_parameters.hpp"
+#include "credential_vault.hpp"
 #include "order_number.hpp"
 #include "pg/store.hpp"
 #include "revenue_pending.hpp"
@@ -24,6 +25,7 @@ void _PG_init(void) {
   brainsait::init_tenant_settings();
   brainsait::init_tenant_context();
   brainsait::init_tenant_token();
+  brainsait::init_credential_vault();
   brainsait::init_statement_privacy();
   brainsait::init_utility_guard();
   brainsait::init_order_number();
