@@ -13,12 +13,8 @@
 #include "pg/session_key.hpp"
 
 extern "C" {
-#include "commands/dbcommands.h"
-#include "nodes/pg_list.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
 #include "storage/fd.h"
-#include "utils/varlena.h"
 }
 
 #include <fcntl.h>
@@ -27,9 +23,6 @@ extern "C" {
 
 namespace brainsait {
 namespace {
-
-/// A worker that was killed, or could not go on, comes back after so long.
-constexpr int restart_seconds = 10;
 
 /// How long a session waits that found no room for a worker before it tries again.
 constexpr TimestampTz retry_after = 10 * USECS_PER_SEC;
@@ -56,38 +49,6 @@ bool has_looked = false; ///< request_fold_worker_once() has
 bool request_failed = false;
 TimestampTz last_failure = 0;
 uint64 last_second_key = 0;
-
-bool check_databases(char **value, void **, GucSource) {
-  List *names = NIL;
-  if (SplitIdentifierString(pstrdup(*value), ',', &names))
-    return true;
-  GUC_check_errdetail("List syntax is invalid.");
-  return false;
-}
-
-BackgroundWorker description_of(const FoldWorkerStart &start) {
-  BackgroundWorker worker = {};
-  pg_snprintf(worker.bgw_name, BGW_MAXLEN, "brainsait rollup worker of database %s",
-              start.database_name);
-  strlcpy(worker.bgw_type, "brainsait rollup worker", BGW_MAXLEN);
-  worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-  worker.bgw_restart_time = restart_seconds;
-  strlcpy(worker.bgw_library_name, "$libdir/brainsait", sizeof worker.bgw_library_name);
-  strlcpy(worker.bgw_function_name, "brainsait_fold_worker_main", sizeof worker.bgw_function_name);
-  std::memcpy(worker.bgw_extra, &start, sizeof start);
-  return worker;
-}
-
-bool start_worker() {
-  FoldWorkerStart start;
-  start.database = MyDatabaseId;
-  char *name = get_database_name(MyDatabaseId);
-  strlcpy(start.database_name, name == nullptr ? "" : name, sizeof start.database_name);
-  BackgroundWorker worker = description_of(start);
-  BackgroundWorkerHandle *handle;
-  return RegisterDynamicBackgroundWorker(&worker, &handle);
-}
 
 /// Whether this session is the one that starts a worker now.
 bool is_my_turn(TimestampTz now) {
@@ -132,28 +93,6 @@ void note_failure(TimestampTz now) {
            errhint("You might need to increase max_worker_processes.")));
 }
 
-void register_static_workers() {
-  List *names = NIL;
-  if (!SplitIdentifierString(pstrdup(databases), ',', &names))
-    return;
-  List *seen = NIL;
-  ListCell *cell;
-  foreach (cell, names) {
-    auto *name = static_cast<char *>(lfirst(cell));
-    bool again = false;
-    ListCell *other;
-    foreach (other, seen)
-      again = again || std::strcmp(name, static_cast<char *>(lfirst(other))) == 0;
-    if (again)
-      continue;
-    seen = lappend(seen, name);
-    FoldWorkerStart start;
-    strlcpy(start.database_name, name, sizeof start.database_name);
-    BackgroundWorker worker = description_of(start);
-    RegisterBackgroundWorker(&worker);
-  }
-}
-
 } // namespace
 
 void request_fold_worker(const pg::Store &) {
@@ -168,7 +107,7 @@ void request_fold_worker(const pg::Store &) {
     return;
   if (!is_my_turn(now))
     return;
-  request_failed = !start_worker();
+  request_failed = pg::start_database_worker(fold_worker_kind) == nullptr;
   if (request_failed)
     note_failure(now);
 }
@@ -212,9 +151,9 @@ void init_fold_worker() {
       "brainsait.rollup_databases", "Databases whose worker is started with the server and stays.",
       "Needs brainsait in shared_preload_libraries.", &databases, "",
       process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, GUC_LIST_INPUT,
-      check_databases, nullptr, nullptr);
+      pg::check_database_list, nullptr, nullptr);
   if (process_shared_preload_libraries_in_progress && !IsBinaryUpgrade)
-    register_static_workers();
+    pg::register_database_workers(fold_worker_kind, databases);
 }
 
 } // namespace brainsait

@@ -1,16 +1,12 @@
 #pragma once
 
+#include "pg/database_worker.hpp"
 #include "pg/store.hpp"
 
 namespace brainsait {
 
-/// What the process of a worker is started with, in BackgroundWorker::bgw_extra.
-struct FoldWorkerStart {
-  Oid database = InvalidOid; ///< connect to this one and leave when idle; else by name, and stay
-  char database_name[NAMEDATALEN] = {};
-};
-static_assert(std::is_trivially_copyable_v<FoldWorkerStart> &&
-              sizeof(FoldWorkerStart) <= 128); // BGW_EXTRALEN
+constexpr pg::WorkerKind fold_worker_kind = {"brainsait rollup worker", "$libdir/brainsait",
+                                             "brainsait_fold_worker_main"};
 
 /// To be called inside a transaction that has appended to revenue_deltas, after it did: starts the
 /// worker that folds them where this database has none. Costs a look at a lock where it has one,

@@ -9,35 +9,23 @@
 // An error, of an application's trigger on revenue_metrics say, ends a transaction, not the worker:
 // it reports the error, rests and tries again.
 
+#include "pg/database_worker.hpp"
 #include "pg/query.hpp"
 #include "pg/session_key.hpp"
 #include "revenue_fold.hpp"
 #include "revenue_worker.hpp"
 
 extern "C" {
-#include "access/genam.h"
-#include "access/table.h"
-#include "catalog/pg_database.h"
-#include "catalog/pg_extension.h"
-#include "libpq/pqsignal.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
-#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
-#include "tcop/tcopprot.h"
-#include "utils/fmgroids.h"
 }
 
 #include <algorithm>
 
 namespace brainsait {
 namespace {
-
-/// Nobody who waits for the database waits longer for the worker, milliseconds.
-constexpr int64 longest_sleep = 1000;
 
 /// How long the worker rests after an error that will not mend itself, milliseconds.
 constexpr int64 rest_after_error = 10'000;
@@ -56,107 +44,16 @@ enum class Pass {
   left,          ///< the worker has given its key back
 };
 
-FoldWorkerStart start;
-bool connected = false;
-emit_log_hook_type other_log_hook = nullptr;
-
-bool stays() { return !OidIsValid(start.database); }
-
-// A database that was dropped while the worker rested is no error that anybody must hear of.
-void silence_missing_database(ErrorData *error) {
-  if (!connected && error->sqlerrcode == ERRCODE_UNDEFINED_DATABASE)
-    error->output_to_server = false;
-  if (other_log_hook != nullptr)
-    other_log_hook(error);
-}
-
-// Exit code 0 tells the server to forget the worker. One that cannot even connect would only fail
-// again and again; who appends next starts another.
-void forget_unconnected(int code, Datum) {
-  if (code == 1 && !connected)
-    proc_exit(0);
-}
-
-/// Settings that belong to the database or to the server's sessions in general, and would stand in
-/// the worker's way.
-void set_parameters() {
-  static constexpr const char *parameters[][2] = {
-      {"application_name", "brainsait rollup worker"},
-      {"search_path", "pg_catalog, pg_temp"},
-      {"default_transaction_isolation", "read committed"},
-      {"default_transaction_read_only", "off"},
-      {"session_replication_role", "origin"},
-      {"row_security", "on"},
-      {"lock_timeout", "0"},
-      // Whoever waits longest in a deadlock is cancelled: that should be the worker, which can try
-      // again.
-      {"deadlock_timeout", "100ms"},
-      // What a crash takes back is pending again.
-      {"synchronous_commit", "off"},
-  };
-  for (const auto &parameter : parameters)
-    SetConfigOption(parameter[0], parameter[1], PGC_SUSET, PGC_S_OVERRIDE);
-  if (GetConfigOption("transaction_timeout", true, false) != nullptr) // since PostgreSQL 17
-    SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
-}
+bool stays = false;
 
 void connect() {
-  pqsignal(SIGHUP, SignalHandlerForConfigReload);
-  pqsignal(SIGTERM, die);
-  if (!stays()) {
-    other_log_hook = emit_log_hook;
-    emit_log_hook = silence_missing_database;
-    on_proc_exit(forget_unconnected, Datum(0));
-  }
-  BackgroundWorkerUnblockSignals();
-  if (stays())
-    BackgroundWorkerInitializeConnection(start.database_name, nullptr, 0);
-  else
-    BackgroundWorkerInitializeConnectionByOid(start.database, InvalidOid, 0);
-  connected = true;
-  set_parameters();
+  stays = pg::connect_database_worker(fold_worker_kind).stays();
+  // Whoever waits longest in a deadlock is cancelled: that should be the worker, which can try
+  // again.
+  pg::set_worker_parameter("deadlock_timeout", "100ms");
+  // What a crash takes back is pending again.
+  pg::set_worker_parameter("synchronous_commit", "off");
   become_fold_worker();
-}
-
-/// The worker leaves, to be started again where `again`.
-[[noreturn]] void leave(bool again) {
-  proc_exit(again ? 1 : 0);
-  pg_unreachable();
-}
-
-/// Whether nobody holds or awaits the lock that keeps sessions out of the database.
-bool database_is_free() {
-  LOCKTAG tag;
-  SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
-  // What a session that connects takes for a moment.
-  if (LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
-    return false;
-  LockRelease(&tag, RowExclusiveLock, false);
-  return true;
-}
-
-void begin_transaction() {
-  SetCurrentStatementStartTimestamp();
-  StartTransactionCommand();
-}
-
-void heed_signals() {
-  if (ProcDiePending) // without the FATAL of an interrupted statement: nothing was going on
-    leave(true);
-  QueryCancelPending = false; // for the same reason
-  CHECK_FOR_INTERRUPTS();
-  if (ConfigReloadPending) {
-    ConfigReloadPending = false;
-    ProcessConfigFile(PGC_SIGHUP);
-  }
-}
-
-void leave_when_database_is_wanted() {
-  begin_transaction();
-  bool is_free = database_is_free();
-  CommitTransactionCommand();
-  if (!is_free)
-    leave(true);
 }
 
 /// Sleeps that long, or until brainsait.rollup_naptime changes.
@@ -165,32 +62,16 @@ void sleep_for(int64 milliseconds) {
   int naptime = rollup_naptime();
   pgstat_report_activity(STATE_IDLE, nullptr);
   do {
-    heed_signals();
+    pg::heed_signals();
     int64 rest = (end - GetCurrentTimestamp() + 999) / 1000;
     if (rest <= 0)
       break;
     (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-                    long(std::min(rest, longest_sleep)), PG_WAIT_EXTENSION);
+                    long(std::min(rest, pg::longest_worker_sleep)), PG_WAIT_EXTENSION);
     ResetLatch(MyLatch);
-    heed_signals();
-    leave_when_database_is_wanted();
+    pg::heed_signals();
+    pg::leave_when_database_is_wanted();
   } while (rollup_naptime() == naptime);
-}
-
-/// The schema of the extension in this database; InvalidOid where there is none.
-Oid store_schema() {
-  Relation extensions = table_open(ExtensionRelationId, AccessShareLock);
-  ScanKeyData key;
-  ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
-              CStringGetDatum("brainsait"));
-  SysScanDesc scan = systable_beginscan(extensions, ExtensionNameIndexId, true, nullptr, 1, &key);
-  HeapTuple row = systable_getnext(scan);
-  Oid schema = HeapTupleIsValid(row)
-                   ? reinterpret_cast<Form_pg_extension>(GETSTRUCT(row))->extnamespace
-                   : InvalidOid;
-  systable_endscan(scan);
-  table_close(extensions, AccessShareLock);
-  return schema;
 }
 
 /// The lock on revenue_deltas in the store's schema, so that the store cannot go away before the
@@ -198,7 +79,7 @@ Oid store_schema() {
 /// and `wait` says not to.
 bool lock_store(LOCKMODE mode, bool wait, Oid &schema, bool &is_missing) {
   is_missing = true;
-  schema = store_schema();
+  schema = pg::extension_schema();
   if (!OidIsValid(schema))
     return false;
   Oid deltas = get_relname_relid("revenue_deltas", schema);
@@ -209,7 +90,8 @@ bool lock_store(LOCKMODE mode, bool wait, Oid &schema, bool &is_missing) {
     LockRelationOid(deltas, mode);
   else if (!ConditionalLockRelationOid(deltas, mode))
     return false;
-  is_missing = schema != store_schema() || deltas != get_relname_relid("revenue_deltas", schema) ||
+  is_missing = schema != pg::extension_schema() ||
+               deltas != get_relname_relid("revenue_deltas", schema) ||
                !OidIsValid(get_relname_relid("tenants", schema));
   return !is_missing;
 }
@@ -230,7 +112,7 @@ Pass fold() {
   Oid user;
   int security_context;
   GetUserIdAndSecContext(&user, &security_context);
-  begin_transaction();
+  pg::begin_worker_transaction();
   pgstat_report_activity(STATE_RUNNING, "folding the deltas of the revenue rollup");
   Oid schema;
   bool is_missing;
@@ -255,7 +137,7 @@ Pass give_up_idle() {
   Oid user;
   int security_context;
   GetUserIdAndSecContext(&user, &security_context);
-  begin_transaction();
+  pg::begin_worker_transaction();
   Oid schema;
   bool is_missing;
   bool idle = false;
@@ -270,28 +152,22 @@ Pass give_up_idle() {
   return idle ? Pass::left : Pass::nothing;
 }
 
+struct GuardedPass {
+  Pass (*pass)();
+  Pass result = Pass::failed;
+};
+
+void run_pass(void *argument) {
+  auto *guarded = static_cast<GuardedPass *>(argument);
+  guarded->result = guarded->pass();
+}
+
 /// Runs a pass; what it fails with is reported and undone. `again` tells whether the failure may
 /// mend itself at once, as a deadlock does.
 Pass guarded_pass(Pass (*pass)(), bool &again) {
-  volatile Pass result = Pass::failed;
-  volatile bool may_mend = false;
-  MemoryContext context = CurrentMemoryContext;
-  PG_TRY();
-  { result = pass(); }
-  PG_CATCH();
-  {
-    HOLD_INTERRUPTS();
-    may_mend =
-        ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_TO_CATEGORY(ERRCODE_T_R_DEADLOCK_DETECTED);
-    EmitErrorReport();
-    AbortCurrentTransaction();
-    MemoryContextSwitchTo(context);
-    FlushErrorState();
-    RESUME_INTERRUPTS();
-  }
-  PG_END_TRY();
-  again = may_mend;
-  return result;
+  GuardedPass guarded = {pass};
+  (void)pg::run_reporting_errors(run_pass, &guarded, &again);
+  return guarded.result;
 }
 
 /// Becomes the database's worker. Where there is one, a worker that stays waits for its end.
@@ -302,9 +178,9 @@ void take_key() {
         return;
       sleep_for(key_pause);
     }
-    if (!stays())
-      leave(false);
-    sleep_for(longest_sleep);
+    if (!stays)
+      pg::leave_worker(false);
+    sleep_for(pg::longest_worker_sleep);
   }
 }
 
@@ -315,27 +191,29 @@ void take_key() {
     Pass pass = Pass::nothing;
     if (rollup_naptime() > 0)
       pass = guarded_pass(fold, again);
-    else if (!stays())
-      leave(false);
+    else if (!stays)
+      pg::leave_worker(false);
     TimestampTz now = GetCurrentTimestamp();
     if (pass == Pass::folded_slice || pass == Pass::folded_all)
       idle_since = now;
     // Otherwise what is appended meanwhile waits for a nap's end: under load a fold for every few
     // deltas would cost more than the deltas save.
     if (pass == Pass::folded_slice) {
-      heed_signals();
-      leave_when_database_is_wanted();
+      pg::heed_signals();
+      pg::leave_when_database_is_wanted();
       continue;
     }
-    if (!stays()) {
+    if (!stays) {
       if (pass == Pass::store_missing)
-        leave(false);
+        pg::leave_worker(false);
       if (pass == Pass::nothing && now - idle_since >= int64(rollup_idle_exit()) * 1000 &&
           guarded_pass(give_up_idle, again) == Pass::left)
-        leave(false);
+        pg::leave_worker(false);
     }
     bool rests = pass == Pass::failed && !again;
-    sleep_for(rests ? rest_after_error : rollup_naptime() > 0 ? rollup_naptime() : longest_sleep);
+    sleep_for(rests                  ? rest_after_error
+              : rollup_naptime() > 0 ? rollup_naptime()
+                                     : pg::longest_worker_sleep);
   }
 }
 
@@ -349,7 +227,6 @@ PGDLLEXPORT void brainsait_fold_worker_main(Datum);
 /// The process of a worker. Nothing in it throws: what can is guarded where it is called.
 void brainsait_fold_worker_main(Datum) {
   using namespace brainsait;
-  std::memcpy(&start, MyBgworkerEntry->bgw_extra, sizeof start);
   connect();
   take_key();
   work();
