@@ -11,12 +11,21 @@ INSTALL_SQL = $(addprefix sql/install/, \
 	tenant_context.sql tenant_token.sql order_number.sql revenue_rollup.sql \
 	revenue_live.sql row_triggers.sql core_tables.sql event_tables.sql isolation.sql hardening.sql partitions.sql \
 	reports.sql reports_customers.sql reports_visitors.sql product_search.sql \
-	monitoring.sql retention.sql retention_batches.sql health.sql schedule.sql \
+	monitoring.sql retention.sql retention_batches.sql health.sql schedule.sql webhook_dispatcher.sql \
 	store.sql epilogue.sql)
 
 MODULE_big = brainsait
 CORE_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp)))
 OBJS = $(CORE_OBJS) $(patsubst %.cpp,%.o,$(sort $(wildcard src/pg/*.cpp) $(wildcard src/*.cpp)))
+
+# What sends webhooks is a library of its own, so that the main one links no HTTP client. It is built where the
+# headers of libcurl 7.85 or later are.
+DISPATCHER_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/dispatcher/*.cpp))) \
+	$(addprefix src/pg/, database_worker.o guard.o key_lock.o query.o session_key.o store.o) \
+	$(addprefix src/core/, request_queue.o response_text.o retry_after.o webhook_address.o)
+HAS_CURL := $(shell printf '%s\n' '\#include <curl/curl.h>' '\#if LIBCURL_VERSION_NUM < 0x075500' '\#error' '\#endif' | \
+	$(CXX) -E -x c++ - >/dev/null 2>&1 && echo yes)
+
 DATA = $(wildcard sql/upgrade/$(EXTENSION)--*--*.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 
@@ -37,7 +46,7 @@ override with_llvm := no
 PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CXXFLAGS = $(CXX_STANDARD) $(WARN_FLAGS) $(DEPEND_FLAGS) -Wno-register
 SHLIB_LINK += -lstdc++ -lcrypto -Wl,--version-script=src/brainsait.map
-EXTRA_CLEAN = $(OBJS:.o=.d) $(EXTENSION)--*.sql build results regression.diffs regression.out \
+EXTRA_CLEAN = $(OBJS:.o=.d) $(DISPATCHER_OBJS) $(DISPATCHER_OBJS:.o=.d) brainsait_dispatcher.so $(EXTENSION)--*.sql build results regression.diffs regression.out \
 	test/isolation/results test/isolation/output_iso tmp_check
 
 ifneq ($(filter check demo bench,$(MAKECMDGOALS)),)
@@ -63,6 +72,28 @@ $(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL) brainsait.control Makefile
 
 $(shlib): src/brainsait.map
 
--include $(OBJS:.o=.d)
+DISPATCHER = brainsait_dispatcher$(DLSUFFIX)
+ifeq ($(HAS_CURL),yes)
+all: $(DISPATCHER)
+install: install-dispatcher
+else
+all: say-no-dispatcher
+endif
+
+$(DISPATCHER): $(DISPATCHER_OBJS) src/dispatcher/dispatcher.map
+	$(CC) $(CFLAGS) $(CFLAGS_SL) -shared -o $@ $(DISPATCHER_OBJS) $(LDFLAGS) $(LDFLAGS_SL) \
+		-lcurl -lstdc++ -Wl,--version-script=src/dispatcher/dispatcher.map
+
+.PHONY: install-dispatcher uninstall-dispatcher say-no-dispatcher
+install-dispatcher: $(DISPATCHER) installdirs
+	$(INSTALL_SHLIB) $(DISPATCHER) '$(DESTDIR)$(pkglibdir)/'
+uninstall: uninstall-dispatcher
+uninstall-dispatcher:
+	rm -f '$(DESTDIR)$(pkglibdir)/$(DISPATCHER)'
+say-no-dispatcher:
+	@echo 'Built without the dispatcher of webhooks, which needs the headers of libcurl 7.85 or later' \
+		'(Debian: libcurl4-openssl-dev).'
+
+-include $(OBJS:.o=.d) $(DISPATCHER_OBJS:.o=.d)
 endif
 endif

@@ -59,6 +59,7 @@ missing_packages() {
     echo "postgresql-server-dev-$version"
   fi
   [ -x "$directory/initdb" ] && [ -x "$directory/postgres" ] || echo "postgresql-$version"
+  has_curl_headers || echo libcurl4-openssl-dev
   [ "$purpose" = check ] || return 0
   command -v cmake >/dev/null || echo cmake
   [ -f /usr/include/gtest/gtest.h ] || echo libgtest-dev
@@ -76,6 +77,9 @@ missing_packages() {
   has_python_modules psycopg2 sqlalchemy || echo python3-sqlalchemy
   has_python_modules psycopg2 sqlalchemy alembic || echo alembic
 }
+
+# What the dispatcher of webhooks is built with.
+has_curl_headers() { echo '#include <curl/curl.h>' | "${CXX:-g++}" -E -x c++ - >/dev/null 2>&1; }
 
 # has_python_modules MODULE...: some Python has all of them, as the tests look for one.
 has_python_modules() {
@@ -167,7 +171,9 @@ is_installed() {
   local library extension file
   library=$("$PG_CONFIG" --pkglibdir)
   extension=$("$PG_CONFIG" --sharedir)/extension
-  cmp -s brainsait.so "$library/brainsait.so" || return 1
+  for file in *.so; do
+    cmp -s "$file" "$library/$file" || return 1
+  done
   for file in brainsait.control brainsait--*.sql; do
     cmp -s "$file" "$extension/$file" || return 1
   done

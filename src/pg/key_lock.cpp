@@ -8,11 +8,16 @@ extern "C" {
 namespace brainsait::pg {
 namespace {
 
-LockAcquireResult acquire(LockClass lock_class, uint64 key_hash, LockStrength strength,
-                          bool do_not_wait) {
+LOCKTAG tag_of(LockClass lock_class, uint64 key_hash) {
   LOCKTAG tag;
   SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, uint32(key_hash >> 32), uint32(key_hash),
                        uint16(lock_class));
+  return tag;
+}
+
+LockAcquireResult acquire(LockClass lock_class, uint64 key_hash, LockStrength strength,
+                          bool do_not_wait) {
+  LOCKTAG tag = tag_of(lock_class, key_hash);
   LOCKMODE mode = strength == LockStrength::shared ? ShareLock : ExclusiveLock;
   return LockAcquire(&tag, mode, false, do_not_wait);
 }
@@ -25,6 +30,11 @@ void lock_key(LockClass lock_class, uint64 key_hash, LockStrength strength) {
 
 bool try_lock_key(LockClass lock_class, uint64 key_hash, LockStrength strength) {
   return acquire(lock_class, key_hash, strength, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void unlock_key(LockClass lock_class, uint64 key_hash) {
+  LOCKTAG tag = tag_of(lock_class, key_hash);
+  (void)LockRelease(&tag, ExclusiveLock, false);
 }
 
 bool lock_key_within(LockClass lock_class, uint64 key_hash, int milliseconds) {

@@ -14,6 +14,7 @@ enum class LockClass : uint16 {
   revenue_zone = 0xB8,        ///< a tenant's time zone, or every tenant's (key every_key)
   revenue_progress = 0xB9,    ///< the row of revenue_fold_progress (key every_key)
   fold_worker = 0xBA,         ///< held by the worker that folds revenue_deltas (key every_key)
+  webhook_dispatcher = 0xBB,  ///< held by the worker that sends webhooks (key every_key)
 };
 
 /// The key of what a class has only one of.
@@ -33,6 +34,9 @@ void lock_key(LockClass lock_class, uint64 key_hash,
 /// conflicts.
 bool try_lock_key(LockClass lock_class, uint64 key_hash,
                   LockStrength strength = LockStrength::exclusive);
+
+/// Gives back before its time an exclusive lock that the transaction took once.
+void unlock_key(LockClass lock_class, uint64 key_hash);
 
 /// The exclusive lock, waited for in a queue as lock_key() does, but no longer than so many
 /// milliseconds: false where that was not enough. Opens a subtransaction for the wait.

@@ -15,10 +15,10 @@ extern "C" {
 
 // PostgreSQL 18 reports a module's name and version in pg_get_loaded_modules().
 #ifdef PG_MODULE_MAGIC_EXT
-#define BRAINSAIT_MODULE_MAGIC(module_version)                                                     \
-  PG_MODULE_MAGIC_EXT(.name = "brainsait", .version = module_version)
+#define BRAINSAIT_MODULE_MAGIC(module_name, module_version)                                        \
+  PG_MODULE_MAGIC_EXT(.name = module_name, .version = module_version)
 #else
-#define BRAINSAIT_MODULE_MAGIC(module_version) PG_MODULE_MAGIC
+#define BRAINSAIT_MODULE_MAGIC(module_name, module_version) PG_MODULE_MAGIC
 #endif
 
 // PostgreSQL 18 lets an index scan count what it does. The caller includes access/genam.h.
@@ -35,4 +35,12 @@ extern "C" {
 #define BRAINSAIT_LOCK_HELD_BY_ME(tag, mode) LockHeldByMe(tag, mode, false)
 #else
 #define BRAINSAIT_LOCK_HELD_BY_ME(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
+// PostgreSQL 17 gives a set of events to a resource owner, where before it took a memory context.
+// Here it is the caller's to free. The caller includes storage/latch.h.
+#if PG_VERSION_NUM >= 170000
+#define BRAINSAIT_CREATE_WAIT_EVENT_SET(count) CreateWaitEventSet(nullptr, count)
+#else
+#define BRAINSAIT_CREATE_WAIT_EVENT_SET(count) CreateWaitEventSet(CurrentMemoryContext, count)
 #endif
