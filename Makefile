@@ -5,14 +5,19 @@ PG_CONFIG ?= pg_config
 
 # The install script is these files, one after the other; later files use what earlier ones make.
 INSTALL_SQL = $(addprefix sql/install/, \
-	prologue.sql roles.sql \
+	prologue.sql roles.sql members.sql \
 	state_types.sql funnel_aggregates.sql retention_aggregates.sql \
 	customer_aggregates.sql value_aggregates.sql sketches.sql \
 	tenant_context.sql tenant_token.sql order_number.sql revenue_rollup.sql \
 	revenue_live.sql row_triggers.sql core_tables.sql event_tables.sql isolation.sql hardening.sql partitions.sql \
 	reports.sql reports_customers.sql reports_visitors.sql product_search.sql \
 	monitoring.sql retention.sql retention_batches.sql health.sql schedule.sql webhook_dispatcher.sql \
-	store.sql epilogue.sql)
+	table_changes.sql store.sql epilogue.sql)
+
+# An upgrade is what stands by hand in sql/upgrade, from the version that it starts at up to this one, and then the
+# whole install script, in which what exists is replaced. So only what cannot be replaced is written by hand.
+UPGRADE_STEPS := $(shell printf '%s\n' sql/upgrade/$(EXTENSION)--*--*.sql | sort -V)
+UPGRADES := $(foreach step,$(notdir $(UPGRADE_STEPS)),$(EXTENSION)--$(word 2,$(subst --, ,$(step)))--$(EXTVERSION).sql)
 
 MODULE_big = brainsait
 CORE_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/core/*.cpp)))
@@ -26,8 +31,7 @@ DISPATCHER_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/dispatcher/*.cpp)))
 HAS_CURL := $(shell printf '%s\n' '\#include <curl/curl.h>' '\#if LIBCURL_VERSION_NUM < 0x075500' '\#error' '\#endif' | \
 	$(CXX) -E -x c++ - >/dev/null 2>&1 && echo yes)
 
-DATA = $(wildcard sql/upgrade/$(EXTENSION)--*--*.sql)
-DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql $(UPGRADES)
 
 # Defined only where there are tests, since PGXS asks whether they are defined.
 REGRESS := $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
@@ -69,6 +73,11 @@ $(CORE_OBJS): %.o: %.cpp
 
 $(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL) brainsait.control Makefile
 	cat $(INSTALL_SQL) > $@
+
+$(UPGRADES): $(EXTENSION)--%--$(EXTVERSION).sql: $(UPGRADE_STEPS) $(INSTALL_SQL) brainsait.control Makefile
+	cat $$(printf '%s\n' $(UPGRADE_STEPS) | sed -n '\|/$(EXTENSION)--$*--|,$$p') > $@
+	cat $(filter-out sql/install/prologue.sql,$(INSTALL_SQL)) | \
+	    sed -E 's/CREATE (FUNCTION|PROCEDURE|AGGREGATE) /CREATE OR REPLACE \1 /g' >> $@
 
 $(shlib): src/brainsait.map
 

@@ -15,7 +15,7 @@
 
 extern "C" {
 
-BRAINSAIT_MODULE_MAGIC("brainsait", "0.1.0");
+BRAINSAIT_MODULE_MAGIC("brainsait", "0.2.0");
 
 void _PG_init(void);
 

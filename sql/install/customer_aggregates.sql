@@ -1,6 +1,12 @@
 -- What one visitor or customer did: sessions and purchases.
 
-CREATE TYPE session_stats_result AS (sessions bigint, bounces bigint, total_duration interval, events bigint);
+DO $once$
+BEGIN
+    IF NOT @extschema@.has_member('type', '@extschema@.session_stats_result') THEN
+        CREATE TYPE session_stats_result AS (sessions bigint, bounces bigint, total_duration interval, events bigint);
+    END IF;
+END
+$once$;
 COMMENT ON TYPE session_stats_result IS
     'What session_stats() gives: number of sessions, of those with a single event, the time from first to last event added up over sessions, and the number of events.';
 
@@ -19,7 +25,13 @@ CREATE AGGREGATE session_stats(ts timestamptz, gap interval) (
 COMMENT ON AGGREGATE session_stats(timestamptz, interval) IS
     'Sessions of one visitor: a pause longer than gap begins a new one. Null times are ignored, infinite ones refused (22008); zeros where there are no rows. A gap of months or below zero and different gaps in one group are refused (22023), more than 16777216 sessions in one as well (54000).';
 
-CREATE TYPE purchase_stats_result AS (orders bigint, revenue numeric, first_at timestamptz, last_at timestamptz, mean_interval interval);
+DO $once$
+BEGIN
+    IF NOT @extschema@.has_member('type', '@extschema@.purchase_stats_result') THEN
+        CREATE TYPE purchase_stats_result AS (orders bigint, revenue numeric, first_at timestamptz, last_at timestamptz, mean_interval interval);
+    END IF;
+END
+$once$;
 COMMENT ON TYPE purchase_stats_result IS
     'What purchase_stats() gives: number of orders, their sum, the first and the last time, and the mean pause between two orders (null below two).';
 

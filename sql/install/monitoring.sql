@@ -38,44 +38,36 @@ CREATE FUNCTION create_monitoring_views() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 BEGIN
-    IF to_regclass('@extschema@.slow_queries') IS NULL THEN
-        CREATE VIEW @extschema@.slow_queries WITH (security_invoker = true) AS
-        SELECT s.query, s.mean_time, s.calls, s.total_time FROM @extschema@.statement_statistics() s
-        ORDER BY s.mean_time DESC;
-        COMMENT ON VIEW @extschema@.slow_queries IS
-            'The statements of this database, slowest first: mean and total execution time in milliseconds. Empty without pg_stat_statements.';
-    END IF;
+    CREATE OR REPLACE VIEW @extschema@.slow_queries WITH (security_invoker = true) AS
+    SELECT s.query, s.mean_time, s.calls, s.total_time FROM @extschema@.statement_statistics() s
+    ORDER BY s.mean_time DESC;
+    COMMENT ON VIEW @extschema@.slow_queries IS
+        'The statements of this database, slowest first: mean and total execution time in milliseconds. Empty without pg_stat_statements.';
 
-    IF to_regclass('@extschema@.table_statistics') IS NULL THEN
-        CREATE VIEW @extschema@.table_statistics WITH (security_invoker = true) AS
-        SELECT t.schemaname, t.relname AS tablename, t.n_tup_ins, t.n_tup_upd, t.n_tup_del, t.n_live_tup, t.n_dead_tup
-        FROM pg_stat_user_tables t
-        ORDER BY t.n_live_tup DESC;
-        COMMENT ON VIEW @extschema@.table_statistics IS
-            'Rows written, and rows that are live and dead, of each table of this database, largest first.';
-    END IF;
+    CREATE OR REPLACE VIEW @extschema@.table_statistics WITH (security_invoker = true) AS
+    SELECT t.schemaname, t.relname AS tablename, t.n_tup_ins, t.n_tup_upd, t.n_tup_del, t.n_live_tup, t.n_dead_tup
+    FROM pg_stat_user_tables t
+    ORDER BY t.n_live_tup DESC;
+    COMMENT ON VIEW @extschema@.table_statistics IS
+        'Rows written, and rows that are live and dead, of each table of this database, largest first.';
 
-    IF to_regclass('@extschema@.connection_activity') IS NULL THEN
-        CREATE VIEW @extschema@.connection_activity WITH (security_invoker = true) AS
-        SELECT count(*) AS connections, a.state, a.application_name
-        FROM pg_stat_activity a
-        WHERE a.state IS NOT NULL
-        GROUP BY a.state, a.application_name;
-        COMMENT ON VIEW @extschema@.connection_activity IS
-            'Connections of the whole server by state and application_name.';
-    END IF;
+    CREATE OR REPLACE VIEW @extschema@.connection_activity WITH (security_invoker = true) AS
+    SELECT count(*) AS connections, a.state, a.application_name
+    FROM pg_stat_activity a
+    WHERE a.state IS NOT NULL
+    GROUP BY a.state, a.application_name;
+    COMMENT ON VIEW @extschema@.connection_activity IS
+        'Connections of the whole server by state and application_name.';
 
-    IF to_regclass('@extschema@.long_running_queries') IS NULL THEN
-        CREATE VIEW @extschema@.long_running_queries WITH (security_invoker = true) AS
-        SELECT a.pid, now() - a.query_start AS duration, a.query
-        FROM pg_stat_activity a
-        -- A sender of WAL is active as long as its standby is there.
-        WHERE a.state = 'active' AND a.backend_type <> 'walsender' AND now() - a.query_start > interval '5 minutes';
-        COMMENT ON VIEW @extschema@.long_running_queries IS
-            'Statements of the whole server that have run for more than five minutes.';
-    END IF;
+    CREATE OR REPLACE VIEW @extschema@.long_running_queries WITH (security_invoker = true) AS
+    SELECT a.pid, now() - a.query_start AS duration, a.query
+    FROM pg_stat_activity a
+    -- A sender of WAL is active as long as its standby is there.
+    WHERE a.state = 'active' AND a.backend_type <> 'walsender' AND now() - a.query_start > interval '5 minutes';
+    COMMENT ON VIEW @extschema@.long_running_queries IS
+        'Statements of the whole server that have run for more than five minutes.';
 END
 $body$;
 COMMENT ON FUNCTION create_monitoring_views() IS
-    'Internal to create_store(): makes the missing ones of slow_queries, table_statistics, connection_activity, long_running_queries.';
+    'Internal to create_store(): makes slow_queries, table_statistics, connection_activity, long_running_queries, or makes them what this version has.';
 REVOKE ALL ON FUNCTION create_monitoring_views() FROM PUBLIC;

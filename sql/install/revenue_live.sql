@@ -21,10 +21,7 @@ CREATE FUNCTION create_revenue_view() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 BEGIN
-    IF to_regclass('@extschema@.revenue_metrics_live') IS NOT NULL THEN
-        RETURN;
-    END IF;
-    CREATE VIEW @extschema@.revenue_metrics_live WITH (security_invoker = true) AS
+    CREATE OR REPLACE VIEW @extschema@.revenue_metrics_live WITH (security_invoker = true) AS
     WITH pending_customers AS (
         SELECT d.tenant_id, d.date, d.currency, d.customer, sum(d.customer_orders) AS orders,
                sum(d.total_revenue) AS total, sum(d.order_count) AS order_count, sum(d.paid_revenue) AS paid,
@@ -80,7 +77,7 @@ BEGIN
         'revenue_metrics with what is pending in revenue_deltas: exactly what orders and payments give, in every snapshot. id and created_at are null where revenue_metrics has no row yet.';
 END
 $body$;
-COMMENT ON FUNCTION create_revenue_view() IS 'Internal to create_store(): makes revenue_metrics_live where it is missing.';
+COMMENT ON FUNCTION create_revenue_view() IS 'Internal to create_store(): makes revenue_metrics_live, or makes it what this version has.';
 REVOKE ALL ON FUNCTION create_revenue_view() FROM PUBLIC;
 
 CREATE FUNCTION rebuild_revenue_metrics(tenant uuid, from_date date DEFAULT NULL, to_date date DEFAULT NULL) RETURNS bigint

@@ -95,12 +95,10 @@ BEGIN
             'How far revenue_deltas has been folded: no delta of a transaction before folded_before is pending. It speaks of one cluster''s transactions, and is ignored where a dump took it to another.';
         COMMENT ON COLUMN @extschema@.revenue_fold_progress.system_identifier IS 'The cluster, as pg_control_system() names it.';
     END IF;
-
-    PERFORM @extschema@.create_revenue_view();
 END
 $body$;
 COMMENT ON FUNCTION create_revenue_tables() IS
-    'Internal to create_store(): makes the missing ones of revenue_metrics, revenue_customers, revenue_deltas with its sequence, revenue_fold_progress, revenue_metrics_live.';
+    'Internal to create_store(): makes the missing ones of revenue_metrics, revenue_customers, revenue_deltas with its sequence, revenue_fold_progress.';
 REVOKE ALL ON FUNCTION create_revenue_tables() FROM PUBLIC;
 
 -- Folding letters depends on the collation's version, so this is STABLE, not IMMUTABLE.

@@ -26,20 +26,22 @@ BEGIN
                            'MODULE_PATHNAME', 'brainsait_' || type || '_' || helper.symbol);
             EXECUTE pg_catalog.format('COMMENT ON FUNCTION %I(%s) IS %L', name, pg_catalog.format(helper.arguments, type), pg_catalog.format(helper.comment, type));
         END LOOP;
-        EXECUTE pg_catalog.format('CREATE OPERATOR = (LEFTARG = %1$I, RIGHTARG = %1$I, FUNCTION = %2$I, COMMUTATOR = =, NEGATOR = <>,
-                            RESTRICT = eqsel, JOIN = eqjoinsel, HASHES)', type, type || '_eq');
+        IF NOT @extschema@.has_member('operator', '@extschema@.=(@extschema@.' || type || ',@extschema@.' || type || ')') THEN
+            EXECUTE pg_catalog.format('CREATE OPERATOR = (LEFTARG = %1$I, RIGHTARG = %1$I, FUNCTION = %2$I, COMMUTATOR = =, NEGATOR = <>,
+                                RESTRICT = eqsel, JOIN = eqjoinsel, HASHES)', type, type || '_eq');
+            EXECUTE pg_catalog.format('CREATE OPERATOR <> (LEFTARG = %1$I, RIGHTARG = %1$I, FUNCTION = %2$I, COMMUTATOR = <>, NEGATOR = =,
+                                RESTRICT = neqsel, JOIN = neqjoinsel)', type, type || '_ne');
+            EXECUTE pg_catalog.format('CREATE OPERATOR CLASS %2$I DEFAULT FOR TYPE %1$I USING hash AS
+                                OPERATOR 1 = (%1$I, %1$I), FUNCTION 1 %3$I(%1$I), FUNCTION 2 %4$I(%1$I, bigint)',
+                           type, type || '_ops', type || '_hash', type || '_hash_extended');
+            EXECUTE pg_catalog.format('CREATE CAST (%I AS bytea) WITH FUNCTION %I(%1$I)', type, type || '_to_bytea');
+            EXECUTE pg_catalog.format('CREATE CAST (bytea AS %I) WITH FUNCTION %I(bytea)', type, type || '_from_bytea');
+            EXECUTE pg_catalog.format('CREATE CAST (%I AS json) WITH FUNCTION %I(%1$I)', type, type || '_to_json');
+        END IF;
         EXECUTE pg_catalog.format('COMMENT ON OPERATOR = (%1$I, %1$I) IS %2$L', type, 'equal bytes: what the same values and limits gave');
-        EXECUTE pg_catalog.format('CREATE OPERATOR <> (LEFTARG = %1$I, RIGHTARG = %1$I, FUNCTION = %2$I, COMMUTATOR = <>, NEGATOR = =,
-                            RESTRICT = neqsel, JOIN = neqjoinsel)', type, type || '_ne');
         EXECUTE pg_catalog.format('COMMENT ON OPERATOR <> (%1$I, %1$I) IS %2$L', type, 'not equal');
-        EXECUTE pg_catalog.format('CREATE OPERATOR CLASS %2$I DEFAULT FOR TYPE %1$I USING hash AS
-                            OPERATOR 1 = (%1$I, %1$I), FUNCTION 1 %3$I(%1$I), FUNCTION 2 %4$I(%1$I, bigint)',
-                       type, type || '_ops', type || '_hash', type || '_hash_extended');
         EXECUTE pg_catalog.format('COMMENT ON OPERATOR CLASS %I USING hash IS %L', type || '_ops', 'so that GROUP BY and DISTINCT work');
         EXECUTE pg_catalog.format('COMMENT ON OPERATOR FAMILY %I USING hash IS %L', type || '_ops', 'so that GROUP BY and DISTINCT work');
-        EXECUTE pg_catalog.format('CREATE CAST (%I AS bytea) WITH FUNCTION %I(%1$I)', type, type || '_to_bytea');
-        EXECUTE pg_catalog.format('CREATE CAST (bytea AS %I) WITH FUNCTION %I(bytea)', type, type || '_from_bytea');
-        EXECUTE pg_catalog.format('CREATE CAST (%I AS json) WITH FUNCTION %I(%1$I)', type, type || '_to_json');
         EXECUTE pg_catalog.format('COMMENT ON CAST (%I AS bytea) IS %L', type, 'the stored form');
         EXECUTE pg_catalog.format('COMMENT ON CAST (bytea AS %I) IS %L', type, 'from a stored form; refuses bytes that are none');
         EXECUTE pg_catalog.format('COMMENT ON CAST (%I AS json) IS %L', type, 'what it tells, for people to read');
@@ -121,17 +123,35 @@ COMMENT ON FUNCTION approx_percentile(double precision, quantile_sketch) IS
 CREATE FUNCTION quantile_sketch_plus(quantile_sketch, quantile_sketch) RETURNS quantile_sketch
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'brainsait_quantile_sketch_plus';
 COMMENT ON FUNCTION quantile_sketch_plus(quantile_sketch, quantile_sketch) IS 'Behind the operator + of type quantile_sketch.';
-CREATE OPERATOR + (LEFTARG = quantile_sketch, RIGHTARG = quantile_sketch, FUNCTION = quantile_sketch_plus, COMMUTATOR = +);
+DO $once$
+BEGIN
+    IF NOT @extschema@.has_member('operator', '@extschema@.+(@extschema@.quantile_sketch,@extschema@.quantile_sketch)') THEN
+        CREATE OPERATOR + (LEFTARG = quantile_sketch, RIGHTARG = quantile_sketch, FUNCTION = quantile_sketch_plus, COMMUTATOR = +);
+    END IF;
+END
+$once$;
 COMMENT ON OPERATOR + (quantile_sketch, quantile_sketch) IS 'the values of both';
 CREATE FUNCTION quantile_sketch_minus(quantile_sketch, quantile_sketch) RETURNS quantile_sketch
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'brainsait_quantile_sketch_minus';
 COMMENT ON FUNCTION quantile_sketch_minus(quantile_sketch, quantile_sketch) IS 'Behind the operator - of type quantile_sketch.';
-CREATE OPERATOR - (LEFTARG = quantile_sketch, RIGHTARG = quantile_sketch, FUNCTION = quantile_sketch_minus);
+DO $once$
+BEGIN
+    IF NOT @extschema@.has_member('operator', '@extschema@.-(@extschema@.quantile_sketch,@extschema@.quantile_sketch)') THEN
+        CREATE OPERATOR - (LEFTARG = quantile_sketch, RIGHTARG = quantile_sketch, FUNCTION = quantile_sketch_minus);
+    END IF;
+END
+$once$;
 COMMENT ON OPERATOR - (quantile_sketch, quantile_sketch) IS 'the first one''s values without the second''s, exactly; refused (22023) where the second is no part of the first';
 
 -- Heaviest keys.
 
-CREATE TYPE top_k_entry AS (key text, weight numeric, lower_bound numeric, upper_bound numeric, exact boolean);
+DO $once$
+BEGIN
+    IF NOT @extschema@.has_member('type', '@extschema@.top_k_entry') THEN
+        CREATE TYPE top_k_entry AS (key text, weight numeric, lower_bound numeric, upper_bound numeric, exact boolean);
+    END IF;
+END
+$once$;
 COMMENT ON TYPE top_k_entry IS
     'A key of top_k(): the weight that was counted for it, bounds that its true total lies within, and whether the weight is that total.';
 

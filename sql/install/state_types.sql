@@ -1,10 +1,12 @@
 -- The types of aggregate states. Each is a versioned, canonical string of bytes, printed as hexadecimal digits; all have
--- the same four functions, which exist in C under the type's name. Nothing here trusts the names in the schema.
+-- the same four functions, which exist in C under the type's name. Nothing here trusts the names in the schema. A type
+-- cannot be replaced: an upgrade leaves those that there are.
 
 DO $types$
 DECLARE
     state record;
     direction record;
+    is_new boolean;
 BEGIN
     FOR state IN
         SELECT * FROM (VALUES
@@ -22,7 +24,10 @@ BEGIN
             ('sparkline_state', 'sparkline')
         ) AS states (type, aggregate)
     LOOP
-        EXECUTE pg_catalog.format('CREATE TYPE %I', state.type);
+        is_new := NOT @extschema@.has_member('type', '@extschema@.' || state.type);
+        IF is_new THEN
+            EXECUTE pg_catalog.format('CREATE TYPE %I', state.type);
+        END IF;
         FOR direction IN
             SELECT * FROM (VALUES
                 ('in', 'cstring', state.type),
@@ -38,8 +43,10 @@ BEGIN
                                       state.type, direction.name, direction.argument);
             EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s_%s(%s) FROM PUBLIC', state.type, direction.name, direction.argument);
         END LOOP;
-        EXECUTE pg_catalog.format('CREATE TYPE %1$s (INPUT = %1$s_in, OUTPUT = %1$s_out, RECEIVE = %1$s_recv, SEND = %1$s_send,
-                                       INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = extended)', state.type);
+        IF is_new THEN
+            EXECUTE pg_catalog.format('CREATE TYPE %1$s (INPUT = %1$s_in, OUTPUT = %1$s_out, RECEIVE = %1$s_recv, SEND = %1$s_send,
+                                           INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = extended)', state.type);
+        END IF;
         EXECUTE pg_catalog.format('COMMENT ON TYPE %s IS ''What %s() has gathered: the bytes of a versioned format, the same on every machine.''',
                                   state.type, state.aggregate);
     END LOOP;

@@ -50,14 +50,17 @@ CROSS JOIN LATERAL (
     WHERE NOT EXISTS (SELECT FROM pg_attribute a
                       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                         AND wanted = format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)))
+      AND NOT EXISTS (SELECT FROM @extschema@.missing_table_changes() AS later
+                      WHERE later.table_name = shape.table_name AND later.kind = 'COLUMN'
+                        AND starts_with(wanted, quote_ident(later.object) || ' '))
 ) AS missing
 WHERE c.relowner <> 'brainsait_owner'::regrole OR c.relkind <> shape.kind OR missing.columns IS NOT NULL
 $body$;
 COMMENT ON FUNCTION store_strangers() IS
-    'Internal: relations that bear a name of the store''s but are not the store''s, by owner, kind or columns.';
+    'Internal: relations that bear a name of the store''s but are not the store''s, by owner, kind or columns. What an earlier version did not have yet is not held against a table.';
 REVOKE ALL ON FUNCTION store_strangers() FROM PUBLIC;
 
-CREATE FUNCTION attach_store() RETURNS void
+CREATE FUNCTION own_store(kinds text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 DECLARE
@@ -69,11 +72,22 @@ BEGIN
         JOIN pg_class top ON top.relnamespace = '@extschema@'::regnamespace AND top.relname = shape.table_name
         CROSS JOIN LATERAL (SELECT top.oid UNION SELECT relid FROM pg_partition_tree(top.oid)) AS part (oid)
         JOIN pg_class c ON c.oid = part.oid
+        WHERE position(c.relkind IN kinds) > 0
     LOOP
         EXECUTE format('ALTER %s %s OWNER TO brainsait_owner',
                        CASE relation.kind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, relation.name);
     END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION own_store(text) IS 'Internal to create_store(): makes brainsait_owner the owner of the store''s relations and partitions of those kinds, letters of pg_class.relkind.';
+REVOKE ALL ON FUNCTION own_store(text) FROM PUBLIC;
 
+CREATE FUNCTION attach_store() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$body$
+DECLARE
+    relation record;
+BEGIN
     -- Identifiers of append-heavy tables follow time; the tenant comes from the context where it is left out.
     FOR relation IN
         SELECT unnest(ARRAY['orders', 'order_items', 'payments', 'analytics_events', 'webhook_deliveries']) AS name
@@ -106,7 +120,7 @@ BEGIN
 END
 $body$;
 COMMENT ON FUNCTION attach_store() IS
-    'Internal to create_store(): gives the tables what comes from the extension: owner, defaults, triggers, policies, privileges. Running it again changes nothing.';
+    'Internal to create_store(): gives the tables what comes from the extension: defaults, triggers, policies, privileges. Running it again changes nothing.';
 REVOKE ALL ON FUNCTION attach_store() FROM PUBLIC;
 
 CREATE FUNCTION grant_store_privileges() RETURNS void
@@ -142,49 +156,110 @@ COMMENT ON FUNCTION grant_store_privileges() IS
     'Internal to create_store(): what the application role and operators may do with each table.';
 REVOKE ALL ON FUNCTION grant_store_privileges() FROM PUBLIC;
 
-CREATE FUNCTION store_parts() RETURNS text
+CREATE FUNCTION revenue_parts() RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS
 $body$
 SELECT string_agg(format('%s %s', c.oid, t.tgname), ', ' ORDER BY c.oid, t.tgname)
 FROM @extschema@.store_shape() AS shape
 JOIN pg_class c ON c.relnamespace = '@extschema@'::regnamespace AND c.relname = shape.table_name
-LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname LIKE 'brainsait\_%'
+LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname LIKE 'brainsait\_revenue%'
+WHERE shape.kind = 'r' AND (shape.table_name IN ('tenants', 'orders', 'payments') OR shape.table_name LIKE 'revenue\_%')
 $body$;
-COMMENT ON FUNCTION store_parts() IS
-    'Internal to create_store(): which of the store''s relations and triggers there are, to tell whether some were missing.';
-REVOKE ALL ON FUNCTION store_parts() FROM PUBLIC;
+COMMENT ON FUNCTION revenue_parts() IS
+    'Internal to create_store(): which of the rollup''s tables and triggers there are, to tell whether some were missing.';
+REVOKE ALL ON FUNCTION revenue_parts() FROM PUBLIC;
+
+CREATE FUNCTION take_views_in() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$body$
+DECLARE
+    view name;
+BEGIN
+    FOR view IN
+        SELECT shape.table_name FROM @extschema@.store_shape() AS shape
+        WHERE shape.kind = 'v' AND to_regclass('@extschema@.' || quote_ident(shape.table_name)) IS NOT NULL
+          AND NOT @extschema@.has_member('view', '@extschema@.' || quote_ident(shape.table_name))
+    LOOP
+        EXECUTE format('ALTER EXTENSION brainsait ADD VIEW %s.%I', '@extschema@', view);
+    END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION take_views_in() IS
+    'Internal to create_store(): makes the store''s views members until release_store(), since a script of an extension replaces members only.';
+REVOKE ALL ON FUNCTION take_views_in() FROM PUBLIC;
+
+-- Released tables dump and restore like any other, keep their rows when the extension goes, and may be altered by the
+-- application's migrations.
+CREATE FUNCTION release_store() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$body$
+DECLARE
+    relation record;
+BEGIN
+    FOR relation IN
+        SELECT c.oid::regclass AS name,
+               CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind,
+               members.objid IS NOT NULL AS is_member
+        FROM pg_class c
+        LEFT JOIN (
+            SELECT d.objid FROM pg_depend d
+            JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'brainsait'
+            WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+        ) AS members ON members.objid = c.oid
+        WHERE c.relkind IN ('r', 'p', 'S', 'v')
+          AND (members.objid IS NOT NULL
+               OR EXISTS (SELECT FROM pg_init_privs i
+                          WHERE i.classoid = 'pg_class'::regclass AND i.objoid = c.oid
+                            AND c.relnamespace = '@extschema@'::regnamespace))
+    LOOP
+        -- What a script of the extension's granted on a table that was there before is noted as the extension's own,
+        -- and pg_dump would leave it out. Joining and leaving is what removes the note.
+        IF NOT relation.is_member THEN
+            EXECUTE format('ALTER EXTENSION brainsait ADD %s %s', relation.kind, relation.name);
+        END IF;
+        EXECUTE format('ALTER EXTENSION brainsait DROP %s %s', relation.kind, relation.name);
+    END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION release_store() IS 'Internal to create_store(): lets the store''s relations leave the extension.';
+REVOKE ALL ON FUNCTION release_store() FROM PUBLIC;
 
 CREATE FUNCTION create_store() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
 DECLARE
     stranger record;
-    found_here text := @extschema@.store_parts();
+    rollup_found text := @extschema@.revenue_parts();
 BEGIN
     FOR stranger IN SELECT * FROM @extschema@.store_strangers()
     LOOP
         RAISE EXCEPTION 'relation "%" exists already in schema % and is not the store''s: %',
                         stranger.relation, '@extschema@', stranger.reason
             USING ERRCODE = 'duplicate_table',
-                  HINT = 'Put the store into a schema of its own: CREATE EXTENSION brainsait SCHEMA other.';
+                  HINT = CASE WHEN to_regclass('@extschema@.tenants') IS NOT NULL AND stranger.relation <> 'tenants'
+                              THEN format('The store needs the name: rename your %s. ', stranger.relation) ELSE '' END
+                         || 'Or put the store into a schema of its own: CREATE EXTENSION brainsait SCHEMA other.';
     END LOOP;
+    PERFORM @extschema@.take_views_in();
 
     PERFORM @extschema@.create_core_tables();
     PERFORM @extschema@.create_order_number_tables();
     PERFORM @extschema@.create_revenue_tables();
     PERFORM @extschema@.create_event_tables();
-    PERFORM @extschema@.create_monitoring_views();
     PERFORM @extschema@.create_maintenance_tables();
+    PERFORM @extschema@.own_store('rpS'), @extschema@.change_tables();
+    PERFORM @extschema@.create_revenue_view(), @extschema@.create_monitoring_views(), @extschema@.own_store('v');
     PERFORM @extschema@.attach_store();
     PERFORM @extschema@.ensure_partitions();
-    IF found_here IS DISTINCT FROM @extschema@.store_parts() THEN
+    IF rollup_found IS DISTINCT FROM @extschema@.revenue_parts() THEN
         -- Nobody kept the rollup while tables or triggers were away.
         DELETE FROM @extschema@.revenue_customers WHERE tenant_id NOT IN (SELECT id FROM @extschema@.tenants);
         DELETE FROM @extschema@.revenue_deltas WHERE tenant_id NOT IN (SELECT id FROM @extschema@.tenants);
         PERFORM @extschema@.rebuild_revenue_metrics(id) FROM @extschema@.tenants;
     END IF;
+    PERFORM @extschema@.release_store();
 END
 $body$;
 COMMENT ON FUNCTION create_store() IS
-    'Makes the store''s missing tables and attaches triggers, policies and privileges. CREATE EXTENSION runs it, except where row_security is off, as in a restore, whose dump brings the tables. Tables of an earlier store in this schema are taken back; any other of these names is refused (42P07).';
+    'Makes the store''s missing tables, brings those of an earlier version up to date, and attaches triggers, policies and privileges. CREATE EXTENSION and ALTER EXTENSION UPDATE run it, the first except where row_security is off, as in a restore, whose dump brings the tables. Tables of an earlier store in this schema are taken back; any other of these names is refused (42P07).';
 REVOKE ALL ON FUNCTION create_store() FROM PUBLIC;

@@ -58,7 +58,7 @@ void define_parameters() {
 
 extern "C" {
 
-BRAINSAIT_MODULE_MAGIC("brainsait_dispatcher", "0.1.0");
+BRAINSAIT_MODULE_MAGIC("brainsait_dispatcher", "0.2.0");
 
 void _PG_init(void);
 

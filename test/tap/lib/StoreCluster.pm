@@ -35,12 +35,12 @@ use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(new_cluster create_store add_tenant run_as run_in_tenant open_session);
 
-# new_cluster(name, [streaming => 1], [conf => "lines of postgresql.conf"], [start => 0])
+# new_cluster(name, [streaming => 1], [conf => "lines of postgresql.conf"], [start => 0], [install_path => folder])
 # A new server, UTF-8, in UTC, with room for prepared transactions, started unless told otherwise.
-# streaming: WAL for standbys and base backups. Returns the PostgreSQL::Test::Cluster object.
+# streaming: WAL for standbys and base backups. install_path: of another installation (EarlierVersion). Returns the PostgreSQL::Test::Cluster object.
 sub new_cluster {
     my ($name, %options) = @_;
-    my $node = PostgreSQL::Test::Cluster->new($name);
+    my $node = PostgreSQL::Test::Cluster->new($name, map { $_ => $options{$_} } grep { $_ eq 'install_path' } keys %options);
     $node->init(
         allows_streaming => $options{streaming} ? 1 : 0,
         extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);

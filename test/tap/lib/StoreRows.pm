@@ -66,7 +66,10 @@ UPDATE orders SET status = 'completed', payment_status = 'paid' WHERE status = '
 UPDATE payments SET refunded_amount = amount WHERE order_id IN (SELECT id FROM orders WHERE status = 'refunded');
 DELETE FROM orders WHERE total BETWEEN 60 AND 64;
 SELECT fold_revenue_deltas();
+SELECT to_regproc('archive_orders') IS NOT NULL AS archives \\gset
+\\if :archives
 CALL archive_orders('100 years');
+\\endif
 SQL
     return;
 }
