@@ -8,7 +8,7 @@
 
 namespace brainsait::core {
 
-/// How much may be under way; each at least 1, except that rate 0 is no limit.
+/// How much may be under way. No connections: nothing begins; rate 0: no limit.
 struct RequestLimits {
   int connections = 1;          ///< requests at one time
   int connections_per_host = 1; ///< of those, to one host and port

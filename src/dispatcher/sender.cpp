@@ -59,7 +59,6 @@ void Sender::begin(const core::RequestQueue::Request &request) {
     sendings_.erase(found);
     return;
   }
-  sending.has_begun = true;
   client_.begin(
       request.id,
       {std::move(sending.url), std::move(sending.claim.headers), std::move(sending.claim.body)},
@@ -92,16 +91,6 @@ void Sender::advance() {
     finish(outcome);
   while (const auto request = queue_.begin_next(clock()))
     begin(*request);
-}
-
-void Sender::refresh_waiting_tenants() {
-  waiting_tenants_.clear();
-  for (const auto &[id, sending] : sendings_)
-    if (!sending.has_begun)
-      waiting_tenants_.push_back(sending.claim.tenant);
-  std::ranges::sort(waiting_tenants_);
-  const auto repeated = std::ranges::unique(waiting_tenants_);
-  waiting_tenants_.erase(repeated.begin(), repeated.end());
 }
 
 std::optional<std::int64_t> Sender::due_in() const {

@@ -19,7 +19,6 @@ using Uuid = std::array<std::uint8_t, 16>;
 struct Claim {
   Uuid delivery = {};
   Uuid webhook = {};
-  Uuid tenant = {};
   int attempt = 0;
   std::string url;
   std::vector<std::string> headers; ///< each "Name: value"
@@ -53,6 +52,9 @@ public:
 
   void configure(const core::RequestLimits &limits, const HttpPolicy &policy);
 
+  /// Nothing begins any more; what is under way goes on.
+  void begin_no_more() noexcept { queue_.set_limits({.connections = 0}); }
+
   /// Takes a claim over. One that cannot be sent has its result at once.
   void add(Claim claim);
 
@@ -67,11 +69,6 @@ public:
   /// Microseconds until advance() is due; nothing where only sockets can bring news.
   std::optional<std::int64_t> due_in() const;
 
-  /// Tenants with claims that have to wait for their host or their rate, each once: as of
-  /// refresh_waiting_tenants(). Claiming more of theirs would only take the room of others'.
-  void refresh_waiting_tenants();
-  const std::vector<Uuid> &waiting_tenants() const noexcept { return waiting_tenants_; }
-
   std::size_t waiting() const noexcept { return queue_.waiting(); }
   std::size_t under_way() const noexcept { return queue_.under_way(); }
   std::deque<Result> &results() noexcept { return results_; }
@@ -85,7 +82,6 @@ private:
     Claim claim;
     EndpointUrl url;
     std::string host;
-    bool has_begun = false;
   };
 
   bool text_is_utf8_;
@@ -96,7 +92,6 @@ private:
   std::unordered_map<std::uint64_t, Sending> sendings_;
   std::deque<Result> results_;
   std::vector<HttpClient::Watched> watched_;
-  std::vector<Uuid> waiting_tenants_;
 };
 
 } // namespace brainsait::dispatcher

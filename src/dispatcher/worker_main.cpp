@@ -2,8 +2,8 @@
 // them and records what came of it. No transaction is open while a request is under way.
 //
 // What it claimed and could not end is claimed again when the lease is over: so it may be killed at
-// any time, and on SIGTERM it leaves at once, except that what endpoints have answered already is
-// recorded first, since what they acknowledged is not to be sent again.
+// any time. On SIGTERM it leaves within a second: it begins nothing more, gives what is under way a
+// moment to be answered, and records that, since what was acknowledged is not to be sent again.
 //
 // It hears of new deliveries by NOTIFY. SQL's LISTEN is refused in background processes, which do
 // not read notifications by themselves; this one does, between its transactions, and only to know
@@ -52,6 +52,9 @@ constexpr int64 spare_lease = 30;
 constexpr int key_attempts = 20;
 constexpr int64 key_pause = 50 * 1000;
 
+/// How long requests that are under way may go on when the worker is to leave, microseconds.
+constexpr int64 farewell = 400 * 1000;
+
 constexpr int64 longest_sleep = pg::longest_worker_sleep * 1000;
 
 bool stays = false;
@@ -60,20 +63,19 @@ MemoryContext loop_context = nullptr;
 int64 next_claim = 0;  ///< Sender::clock()
 int64 rests_until = 0; ///< after an error, whatever there is to claim
 int64 next_look_at_database = 0;
-/// Whether the last claim left deliveries that are due, and of how many tenants it took none.
-bool more_to_claim = false;
-std::size_t tenants_left_out = 0;
+bool more_to_claim = false; ///< whether the last claim left deliveries that are due
 
-volatile sig_atomic_t is_recording = 0;
-volatile sig_atomic_t leaves_after_recording = 0;
+volatile sig_atomic_t is_told_to_leave = 0;
 
+/// The first time the transaction that is running ends first; the second time nothing is waited
+/// for.
 void on_sigterm(SIGNAL_ARGS) {
-  if (!is_recording) {
+  if (is_told_to_leave) {
     die(postgres_signal_arg);
     return;
   }
   int saved_errno = errno;
-  leaves_after_recording = 1;
+  is_told_to_leave = 1;
   SetLatch(MyLatch);
   errno = saved_errno;
 }
@@ -111,6 +113,8 @@ void read_notifications() {
   next_claim = 0;
 }
 
+[[noreturn]] void say_farewell(bool again);
+
 /// Leaves where the database or an operator wants it.
 void look_at_database() {
   const int64 now = Sender::clock();
@@ -121,12 +125,14 @@ void look_at_database() {
   pg::begin_worker_transaction();
   const bool is_stopped = !pg::key_is_free(pg::LockClass::webhook_dispatcher, stop_dispatcher_key);
   CommitTransactionCommand();
-  if (is_stopped)
-    pg::leave_worker(false);
   MemoryContextSwitchTo(loop_context);
+  if (is_stopped)
+    say_farewell(false);
 }
 
 void heed() {
+  if (is_told_to_leave)
+    say_farewell(true);
   const bool reloads = ConfigReloadPending;
   pg::heed_signals();
   MemoryContextSwitchTo(loop_context);
@@ -173,13 +179,9 @@ int room_for_claims() {
   return std::min(parameters.connections - under_way - to_record, most_held() - held);
 }
 
-bool claim_is_due(int64 now) {
-  return now >= rests_until && (more_to_claim || now >= next_claim ||
-                                sender->waiting_tenants().size() < tenants_left_out);
-}
+bool claim_is_due(int64 now) { return now >= rests_until && (more_to_claim || now >= next_claim); }
 
 void claim_when_due() {
-  pg::run_guarded([] { sender->refresh_waiting_tenants(); });
   const int64 now = Sender::clock();
   const int room = room_for_claims();
   if (room <= 0 || !claim_is_due(now))
@@ -190,7 +192,6 @@ void claim_when_due() {
   pass.most = room;
   pass.lease_seconds = lease_seconds();
   pass.latest_begin = now + (pass.lease_seconds - parameters.timeout / 1000 - 1) * USECS_PER_SEC;
-  tenants_left_out = sender->waiting_tenants().size();
   const bool succeeded = pg::run_reporting_errors(run_claim, &pass, nullptr);
   MemoryContextSwitchTo(loop_context);
   if (pass.store_is_missing && !stays)
@@ -208,12 +209,8 @@ void run_record(void *argument) {
 
 /// Records the first results in one transaction; false where that failed.
 bool record_first(std::size_t count) {
-  is_recording = 1;
   const bool succeeded = pg::run_reporting_errors(run_record, &count, nullptr);
-  is_recording = 0;
   MemoryContextSwitchTo(loop_context);
-  if (leaves_after_recording)
-    pg::leave_worker(true);
   return succeeded;
 }
 
@@ -259,6 +256,17 @@ void record_when_due() {
         postpone_first();
     }
   }
+}
+
+/// Leaves with what is answered in a moment.
+[[noreturn]] void say_farewell(bool again) {
+  if (sender != nullptr) {
+    sender->begin_no_more();
+    for (int64 end = Sender::clock() + farewell; sender->under_way() > 0 && Sender::clock() < end;)
+      wait_for(end - Sender::clock());
+    record_when_due();
+  }
+  pg::leave_worker(again);
 }
 
 void report_activity() {
@@ -310,7 +318,7 @@ void begin_work() {
   stays = pg::connect_database_worker(webhook_dispatcher_kind).stays();
   pqsignal(SIGTERM, on_sigterm);
   // A row that somebody has locked is tried again: the server's end does not wait for it.
-  pg::set_worker_parameter("lock_timeout", "900ms");
+  pg::set_worker_parameter("lock_timeout", "400ms");
   loop_context =
       AllocSetContextCreate(TopMemoryContext, "webhook dispatcher", ALLOCSET_DEFAULT_SIZES);
   MemoryContextSwitchTo(loop_context);
