@@ -1,9 +1,7 @@
 #pragma once
 
+#include "core/funnel_events.hpp"
 #include "core/funnel_match.hpp"
-
-#include <memory_resource>
-#include <vector>
 
 namespace brainsait::core {
 
@@ -19,7 +17,7 @@ struct FunnelShape {
 /// The rows of one group of a funnel. Rows that match no step are kept where they end chains only.
 class WindowFunnel {
 public:
-  /// 256 MB in memory, and 192 MB stored.
+  /// At most 256 MB in memory, and 192 MB stored.
   static constexpr std::size_t max_events = std::size_t{1} << 24;
 
   explicit WindowFunnel(std::pmr::memory_resource *memory) : events_(memory) {}
@@ -29,17 +27,22 @@ public:
   void add(const FunnelShape &shape, std::int64_t time, std::uint32_t steps) {
     if (shape != shape_)
       take_shape(shape);
-    if (steps == 0 && (shape.modes & strict_order) == 0)
+    if (!counts(steps))
       return;
     if (events_.size() == max_events)
       refuse_event();
-    const FunnelEvent event{time, steps};
-    sorted_ = sorted_ && (events_.empty() || events_.back() <= event);
-    events_.push_back(event);
+    events_.append({time, steps});
+  }
+  /// add() for what takes no memory and cannot fail; returns false where that is for add() to do.
+  bool add_in_place(const FunnelShape &shape, std::int64_t time, std::uint32_t steps) noexcept {
+    return shape == shape_ && (!counts(steps) || (events_.size() < max_events &&
+                                                  events_.append_in_place({time, steps})));
   }
   void merge(const WindowFunnel &other);
 
   FunnelMatch match() const;
+  /// match().level, found without its times.
+  unsigned level() const;
 
   /// Stored form: version 1, modes (u8), steps (u8), window (i64), number of rows (u32), and each
   /// row's time (i64) and steps (u32) in the order of time and steps.
@@ -51,14 +54,15 @@ private:
   static constexpr std::size_t header_size = 15;
   static constexpr std::size_t event_size = 12;
 
+  bool counts(std::uint32_t steps) const noexcept {
+    return steps != 0 || (shape_.modes & strict_order) != 0;
+  }
   void take_shape(const FunnelShape &shape);
   [[noreturn]] static void refuse_event();
-  void sort() const;
+  unsigned level_of_free_rows() const;
 
   FunnelShape shape_;
-  // Which order they stand in is nobody's business, so that reading may sort.
-  mutable std::pmr::vector<FunnelEvent> events_;
-  mutable bool sorted_ = true;
+  FunnelEvents events_;
 };
 
 } // namespace brainsait::core

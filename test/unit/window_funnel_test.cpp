@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <random>
 #include <tuple>
@@ -298,6 +299,71 @@ TEST(WindowFunnel, GivesTheSameBytesInAnyOrderOfRowsAndMerges) {
     EXPECT_EQ(bytes_of(parts[2]), bytes_of(whole));
     EXPECT_EQ(parts[2].match().level, whole.match().level);
   }
+}
+
+/// Rows come back in order whatever they take: near ones in a word each, then one that is too far
+/// or has too many steps, and merges of both kinds.
+TEST(WindowFunnel, KeepsRowsOfEveryTime) {
+  std::mt19937_64 random(6);
+  for (int i = 0; i < 3000; ++i) {
+    const unsigned steps = 1 + random() % 32;
+    const std::uint64_t spread = std::uint64_t{1} << random() % 64;
+    Rows rows(random() % 60);
+    for (FunnelEvent &row : rows) {
+      row.time = static_cast<std::int64_t>(random() % spread - spread / 2);
+      if (random() % 50 == 0)
+        row.time = random() % 2 == 0 ? INT64_MIN : INT64_MAX;
+      row.steps = static_cast<std::uint32_t>(random() >> (64 - steps));
+      row.steps += row.steps == 0 ? 1 : 0;
+    }
+    const FunnelShape shape{0, steps, INT64_MAX};
+    State parts[2], whole;
+    for (const FunnelEvent &row : rows) {
+      State &part = parts[random() % 2];
+      if (!part.add_in_place(shape, row.time, row.steps))
+        part.add(shape, row.time, row.steps);
+    }
+    parts[0].merge(parts[1]);
+    std::sort(rows.begin(), rows.end());
+    for (const FunnelEvent &row : rows)
+      whole.add(shape, row.time, row.steps);
+    const auto bytes = bytes_of(parts[0]);
+    ASSERT_EQ(bytes, bytes_of(whole));
+    if (rows.empty())
+      continue;
+    // The stored form, read by hand: 15 bytes, then a time and steps for each row.
+    ASSERT_EQ(bytes.size(), 15 + 12 * rows.size());
+    for (std::size_t at = 0; at < rows.size(); ++at) {
+      FunnelEvent stored{};
+      std::memcpy(&stored.time, &bytes[15 + 12 * at], 8);
+      std::memcpy(&stored.steps, &bytes[23 + 12 * at], 4);
+      ASSERT_EQ(stored, rows[at]);
+    }
+    State loaded;
+    loaded.load(bytes);
+    EXPECT_EQ(bytes_of(loaded), bytes);
+    EXPECT_EQ(loaded.level(), match_funnel(rows, steps, INT64_MAX, 0).level);
+  }
+}
+
+/// level() looks for less than match(), which the exhaustive search above has proved.
+TEST(WindowFunnel, FindsTheLevelAlone) {
+  std::mt19937_64 random(7);
+  int reached[5] = {};
+  for (unsigned mode : all_modes())
+    for (int i = 0; i < 10000; ++i) {
+      if (mode != 0 && i == 200)
+        break;
+      const FunnelShape shape{mode, 4, static_cast<std::int64_t>(random() % 6)};
+      State funnel;
+      for (const FunnelEvent &row : random_rows(random, 12, 4, 1 + random() % 12))
+        funnel.add(shape, row.time, row.steps);
+      const unsigned level = funnel.level();
+      ASSERT_EQ(level, funnel.match().level) << "mode " << mode;
+      ++reached[level];
+    }
+  for (int count : reached)
+    EXPECT_GT(count, 100);
 }
 
 TEST(WindowFunnel, RefusesMixedShapesAndTooManyRows) {
