@@ -79,7 +79,7 @@ template <typename State> void flip(const State &good) {
   const auto bytes = bytes_of(good);
   std::mt19937_64 random(2);
   int refused = 0;
-  for (int i = 0; i < 20000; ++i) {
+  for (int i = 0; i < 100000; ++i) {
     auto changed = bytes;
     changed[random() % changed.size()] ^= static_cast<std::uint8_t>(1 + random() % 255);
     if (random() % 4 == 0)
@@ -93,7 +93,7 @@ template <typename State> void flip(const State &good) {
       ++refused;
     }
   }
-  EXPECT_GT(refused, 2000);
+  EXPECT_GT(refused, 10000);
 }
 
 TEST(Retention, RefusesBytesThatAreNoState) {

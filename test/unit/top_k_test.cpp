@@ -205,8 +205,9 @@ TEST(TopK, Limits) {
 
 TEST(TopK, DamagedBytes) {
   std::mt19937_64 random(4);
-  expect_damage_is_refused_or_kept<TopK>(stored(sketch_of({}, 7)));
-  expect_damage_is_refused_or_kept<TopK>(stored(sketch_of(rows_of(random, 50, 20, true), 7)));
+  expect_damage_is_refused_or_kept<TopK>(stored(sketch_of({}, 7)), 50000);
+  expect_damage_is_refused_or_kept<TopK>(stored(sketch_of(rows_of(random, 50, 20, true), 7)),
+                                         50000);
   // Bounds that are not zero, too, in few keys.
   auto many = sketch_of(rows_of(random, 60'000, 40'000, true), 7);
   auto bytes = stored(many);
