@@ -11,7 +11,8 @@
 //   1. orders and payments (ACCESS SHARE), where orders have to be read: a TRUNCATE of them, which
 //   writes the rollup at its own end, is waited for before anything of the rollup is held;
 //   2. the time zones of the tenants concerned: shared, or exclusively where a change of the zone
-//   has the days computed anew;
+//   has the days computed anew. What locks revenue_metrics earlier in a transaction, a fold or a
+//   rebuild by hand, has locked all zones before (lock_all_zones);
 //   3. revenue_metrics: ROW EXCLUSIVE, or SHARE ROW EXCLUSIVE, which excludes every other writer of
 //   rows there, where days are rebuilt, everything is cleared, or so many keys are concerned that
 //   the shared lock table should not hold them one by one;
@@ -35,11 +36,11 @@
 #include "revenue_rows.hpp"
 #include "revenue_worker.hpp"
 #include "revenue_write.hpp"
-#include "tenant_settings.hpp"
 
 extern "C" {
 #include "storage/lmgr.h"
 #include "utils/array.h"
+#include "utils/date.h"
 }
 
 #include <algorithm>
@@ -233,9 +234,12 @@ private:
   }
 
   // An order's day is computed when its trigger fires, by the tenant's time zone as known then. A
-  // change of the zone holds the zone's key until its commit. So a transaction that has got the key
-  // either hears of that commit now, or its own commit is waited for, and seen, by the one that
-  // changes the zone and computes all days anew.
+  // change of the zone takes the zone's key before it computes all days anew, and holds it until
+  // others can see its commit and hear of it. So where a transaction has got the key, the zone is
+  // settled: either the zone known now is another one than its days were computed by, and it fails,
+  // or they are right, and the next change waits for the transaction's end and sees its orders and
+  // deltas. That holds for any history in between: what was committed is counted by the zone that
+  // is settled, what this transaction adds and takes away is so, too.
   void lock_zones() {
     std::size_t most = changes_.zones.size() + 2 * order_count_;
     std::uint64_t *shared = palloc_many<std::uint64_t>(most);
@@ -273,8 +277,6 @@ private:
   }
 
   void require_unchanged_zones() {
-    if (transaction_.settings_generation == tenant_settings_generation())
-      return;
     for (const auto &entry : changes_.zones) {
       RevenueBucket first = {entry.key, DATEVAL_NOBEGIN, {}};
       RevenueBucket last = {entry.key, DATEVAL_NOEND, {}};

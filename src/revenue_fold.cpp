@@ -290,6 +290,7 @@ Datum brainsait_fold_revenue_deltas(PG_FUNCTION_ARGS) {
   bool exclusive = DatumGetInt32(pg::result_scalar()) > int32(most_buckets);
   pg::end_owner_session(session);
 
+  lock_all_zones();
   LockRelationOid(store_table(store, "revenue_metrics"),
                   exclusive ? ShareRowExclusiveLock : RowExclusiveLock);
   int64 folded = 0;

@@ -3,9 +3,9 @@
 
 #include "revenue_pending.hpp"
 
+#include "pg/key_lock.hpp"
 #include "pg/memory_resource.hpp"
 #include "revenue_rows.hpp"
-#include "tenant_settings.hpp"
 
 namespace brainsait {
 namespace {
@@ -66,7 +66,6 @@ RevenueTransaction &revenue_transaction(const pg::Store &store) {
       MemoryContextAllocZero(context, sizeof(RevenueTransaction)));
   transaction->context = context;
   transaction->schema = store.schema;
-  transaction->settings_generation = tenant_settings_generation();
   // Neither constructor allocates, nor can throw.
   transaction->memory = new (memory) pg::PallocResource(context);
   transaction->pending = new (pending) core::PendingRevenue(transaction->memory);
@@ -90,6 +89,10 @@ Oid store_table(const pg::Store &store, const char *name) {
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
                     errmsg("relation \"%s.%s\" does not exist", store.quoted_schema, name)));
   return table;
+}
+
+void lock_all_zones() {
+  pg::lock_key(pg::LockClass::revenue_zone, pg::every_key, pg::LockStrength::shared);
 }
 
 bool rollup_waits() { return wait_for_rollup; }

@@ -12,8 +12,7 @@ struct RevenueTransaction {
   MemoryContext context;
   std::pmr::memory_resource *memory;
   core::PendingRevenue *pending;
-  Oid schema;                 ///< of the store whose triggers reported
-  uint64 settings_generation; ///< tenant_settings_generation() at the first report
+  Oid schema;        ///< of the store whose triggers reported
   bool rows_changed; ///< something was reported other than rebuilds done, even if undone since
 };
 
@@ -67,6 +66,10 @@ int64 rebuild_revenue_days(const pg::Store &store, const pg_uuid_t &tenant, int3
 
 /// brainsait.rollup_wait: whether commits wait until they can write revenue_metrics themselves.
 bool rollup_waits();
+
+/// Keeps every tenant's time zone as it is until the transaction ends, for who takes the lock on
+/// revenue_metrics before the transaction's flush: its order of locks is the flush's.
+void lock_all_zones();
 
 /// A table of the store by name; raises 42P01 where it is missing.
 Oid store_table(const pg::Store &store, const char *name);

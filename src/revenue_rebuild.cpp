@@ -172,6 +172,7 @@ Datum brainsait_rebuild_revenue_metrics(PG_FUNCTION_ARGS) {
   // Who is deleting the tenant is waited for before anything of the rollup is held.
   Datum id = UUIDPGetDatum(&tenant);
   lock_tenant.run(store, &id);
+  lock_all_zones();
   int64 rows = rebuild_revenue_days(store, tenant, from_day, to_day);
   pg::end_owner_session(session);
   note_revenue_rebuilt(store, {to_core(tenant), from_day, to_day, true});

@@ -145,8 +145,6 @@ Datum brainsait_revenue_order_changed(PG_FUNCTION_ARGS) {
                          return TRIGGER_FIRED_AFTER(event) && TRIGGER_FIRED_FOR_ROW(event);
                        });
   const pg::Store store = store_of(fcinfo); // a copy: reading a tenant may replace the cached one
-  // Before the tenant's zone is read: what is heard of its changes from then on is compared.
-  (void)revenue_transaction(store);
   OrderRow row = read_order(store, data.tg_relation, data.tg_trigslot);
   if (TRIGGER_FIRED_BY_INSERT(data.tg_event))
     order_inserted(store, row);
