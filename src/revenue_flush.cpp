@@ -113,16 +113,19 @@ public:
     find_deleted_tenants();
     choose_orders();
     exclusive_ = must_be_alone();
-    if (order_count_ == 0 && changes_.buckets.empty() && !changes_.appended &&
-        deleted_ids_ == nullptr && !exclusive_)
+    bool writes = order_count_ > 0 || !changes_.buckets.empty() || changes_.appended ||
+                  deleted_ids_ != nullptr || exclusive_;
+    if (!writes && changes_.zones.empty())
       return;
     if (order_count_ > 0 || must_rebuild()) {
       LockRelationOid(store_table(store_, "orders"), AccessShareLock);
       LockRelationOid(store_table(store_, "payments"), AccessShareLock);
     }
     lock_zones();
-    lock_rollup();
     require_unchanged_zones();
+    if (!writes)
+      return;
+    lock_rollup();
     if (changes_.cleared_all) {
       clear_metrics.run(store_, nullptr);
       clear_customers.run(store_, nullptr);
@@ -235,11 +238,12 @@ private:
 
   // An order's day is computed when its trigger fires, by the tenant's time zone as known then. A
   // change of the zone takes the zone's key before it computes all days anew, and holds it until
-  // others can see its commit and hear of it. So where a transaction has got the key, the zone is
-  // settled: either the zone known now is another one than its days were computed by, and it fails,
-  // or they are right, and the next change waits for the transaction's end and sees its orders and
-  // deltas. That holds for any history in between: what was committed is counted by the zone that
-  // is settled, what this transaction adds and takes away is so, too.
+  // others see its commit and hear of it. So where a transaction has got the key, the zone is
+  // settled: either it is another one than the transaction's days were computed by, and it fails,
+  // or they are right, and the next change waits for its end and sees its orders and deltas. Zones
+  // that came and went in between do not matter: what was committed is counted by the settled one,
+  // and so is what this transaction adds and takes away. An order that moved within its day has
+  // nothing to write, but is asked about all the same.
   void lock_zones() {
     std::size_t most = changes_.zones.size() + 2 * order_count_;
     std::uint64_t *shared = palloc_many<std::uint64_t>(most);

@@ -224,6 +224,7 @@ OrderRow read_order(const pg::Store &store, Relation orders, TupleTableSlot *slo
       DatumGetTimestampTz(slot_getattr(slot, columns.created_at.number, &is_null));
   if (is_null)
     return order; // on no day, so in no bucket
+  order.created_at = created_at;
 
   core::OrderContribution &contribution = order.contribution;
   contribution.counted = true;

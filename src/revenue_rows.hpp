@@ -14,7 +14,8 @@ struct OrderRow {
   core::Uuid id;
   core::Uuid tenant;
   core::OrderContribution contribution;
-  std::uintptr_t zone; ///< the time zone that gave the day, 0 where the order has no day
+  TimestampTz created_at; ///< 0 where the order has no day
+  std::uintptr_t zone;    ///< the time zone that gave the day, 0 where the order has no day
 };
 
 /// A payment's order, if any, and its refund in hundredths.

@@ -24,9 +24,11 @@ void order_inserted(const pg::Store &store, const OrderRow &order) {
   });
 }
 
+// A time that moves within the day may be a move to another day by a time zone that the tenant is
+// getting meanwhile: the flush must know by which zone it was none.
 void order_updated(const pg::Store &store, const OrderRow &before, const OrderRow &after) {
   if (before.id == after.id && before.tenant == after.tenant &&
-      before.contribution == after.contribution)
+      before.created_at == after.created_at && before.contribution == after.contribution)
     return;
   bool moved = before.tenant != after.tenant || bucket_of(before) != bucket_of(after);
   change_revenue(store, [&](core::RevenueChanges &changes) {
@@ -34,8 +36,10 @@ void order_updated(const pg::Store &store, const OrderRow &before, const OrderRo
       changes.use_zone(before.tenant, before.zone);
     if (after.contribution.counted)
       changes.use_zone(after.tenant, after.zone);
-    changes.add(before.contribution, -1);
-    changes.add(after.contribution, +1);
+    if (before.contribution != after.contribution) {
+      changes.add(before.contribution, -1);
+      changes.add(after.contribution, +1);
+    }
     // An order that changed its id is gone under the old one; payments repointed report themselves.
     if (before.id != after.id)
       changes.move_order(before.tenant, before.id, bucket_of(before));

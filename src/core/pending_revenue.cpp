@@ -40,7 +40,7 @@ void append_missing(std::pmr::vector<Element> &list, const Element &element) {
 
 bool RevenueChanges::empty() const noexcept {
   return !cleared_all && !cleared_refunds && !appended && buckets.empty() && orders.empty() &&
-         rebuilds.empty() && deleted_tenants.empty();
+         zones.empty() && rebuilds.empty() && deleted_tenants.empty();
 }
 
 void RevenueChanges::add(const OrderContribution &contribution, int sign) {

@@ -396,6 +396,14 @@ TEST(PendingRevenue, ZonesOfRolledBackSavepointsDoNotCount) {
   EXPECT_EQ(merged.zones[0].value.zone, 12u);
 }
 
+TEST(PendingRevenue, AZoneThatWasUsedIsSomethingToCheck) {
+  std::pmr::unsynchronized_pool_resource memory;
+  PendingRevenue pending(&memory);
+  EXPECT_TRUE(pending.at_level(1).empty());
+  pending.at_level(1).use_zone(uuid(1), 11);
+  EXPECT_FALSE(pending.take().empty());
+}
+
 TEST(RevenueAmount, ReadsHundredthsExactly) {
   EXPECT_EQ(parse_hundredths("0"), 0);
   EXPECT_EQ(parse_hundredths("12.5"), 1250);
