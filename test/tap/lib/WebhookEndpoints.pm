@@ -39,6 +39,15 @@ plan skip_all => 'there is no python3' unless IPC::Run::run([ 'python3', '-c', '
 # What every endpoint here is given.
 our $secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
+# Whatever becomes of a test, none of its receivers outlives it.
+my @started;
+
+END {
+    my $status = $?;
+    stop_receiver($_) for @started;
+    $? = $status;
+}
+
 # start_receiver(name, [port => number], [tls => [certificate, key]]): a receiver that listens.
 sub start_receiver {
     my ($name, %options) = @_;
@@ -47,6 +56,7 @@ sub start_receiver {
     $receiver->{process} = IPC::Run::start(
         [ 'python3', "$FindBin::RealBin/../clients/webhook_receiver.py", $log, $secret, $options{port} // 0, @{ $options{tls} // [] } ],
         '>', \$receiver->{out}, IPC::Run::timer(300));
+    push @started, $receiver;
     my $start = time;
     IPC::Run::pump($receiver->{process}) until $receiver->{out} =~ /^(\d+)\n/ || time - $start > 60;
     $receiver->{out} =~ /^(\d+)\n/ or die "the receiver $name does not listen";
