@@ -105,6 +105,7 @@ BEGIN
     PERFORM @extschema@.attach_row_triggers();
     PERFORM @extschema@.attach_order_numbers();
     PERFORM @extschema@.attach_revenue_rollup();
+    PERFORM @extschema@.attach_arrivals();
     PERFORM @extschema@.attach_maintenance();
     PERFORM @extschema@.isolate_table(('@extschema@.' || quote_ident(shape.table_name))::regclass,
                           CASE WHEN shape.table_name = 'tenants' THEN 'id'::name ELSE 'tenant_id' END)

@@ -87,15 +87,22 @@ SQL
 # table_rows(node, database, schema): every table's rows and every sequence's state, as text.
 sub table_rows {
     my ($node, $database, $schema) = @_;
-    my %rows;
-    for my $table (store_tables($node, $database, $schema)) {
-        $rows{$table} = $node->safe_psql($database,
-            qq{COPY (SELECT * FROM "$schema"."$table" AS t ORDER BY t::text COLLATE "C") TO STDOUT});
-    }
+    my @tables = store_tables($node, $database, $schema);
     my $sequences = $node->safe_psql($database,
         qq{SELECT sequencename FROM pg_sequences WHERE schemaname = '$schema' ORDER BY 1});
-    for my $sequence (split /\n/, $sequences) {
-        $rows{$sequence} = $node->safe_psql($database, qq{SELECT last_value, is_called FROM "$schema"."$sequence"});
+    # All in one session, each part behind its name.
+    my $mark = '=== rows of ';
+    my $text = $node->safe_psql($database, join '', (map { <<"SQL" } @tables), (map { <<"SQL" } split /\n/, $sequences));
+\\echo $mark$_
+COPY (SELECT * FROM "$schema"."$_" AS t ORDER BY t::text COLLATE "C") TO STDOUT;
+SQL
+\\echo $mark$_
+SELECT last_value, is_called FROM "$schema"."$_";
+SQL
+    my %rows;
+    for my $part (grep { length } split /^$mark/m, $text) {
+        my ($name, $rows) = split /\n/, $part, 2;
+        $rows{$name} = ($rows // '') =~ s/\n\z//r;
     }
     return \%rows;
 }
@@ -105,8 +112,9 @@ sub schema_text {
     my ($node, $database) = @_;
     my ($out, $err) = run_command([ 'pg_dump', '--schema-only', '-d', $node->connstr($database) ]);
     is($err, '', "pg_dump --schema-only of $database");
-    # The key of \restrict is random.
+    # The key of \restrict is random, and a policy's roles come in the order in which the cluster got them.
     $out =~ s/^\\(un)?restrict .*$//mg;
+    $out =~ s{ TO (brainsait_\w+(?:, brainsait_\w+)+) }{' TO ' . join(', ', sort split /, /, $1) . ' '}ge;
     return $out;
 }
 
@@ -137,7 +145,7 @@ WITH expected AS (
            coalesce(sum(p.refunded), 0) AS refunded_amount
     FROM orders o JOIN tenants t ON t.id = o.tenant_id
     LEFT JOIN (SELECT order_id, sum(refunded_amount) AS refunded FROM payments GROUP BY order_id) p ON p.order_id = o.id
-    CROSS JOIN LATERAL (SELECT o.status IS DISTINCT FROM 'cancelled'
+    CROSS JOIN LATERAL (SELECT (o.status IN ('cancelled', 'canceled')) IS NOT TRUE
         AND (o.payment_status IN ('paid', 'partially_refunded', 'refunded')
              OR o.status IN ('completed', 'archived', 'refunded')) IS TRUE AS paid) AS money
     WHERE o.created_at IS NOT NULL
