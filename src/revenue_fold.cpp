@@ -12,6 +12,7 @@
 #include "pg/key_lock.hpp"
 #include "pg/memory_resource.hpp"
 #include "pg/query.hpp"
+#include "pg/subscription.hpp"
 #include "revenue_pending.hpp"
 #include "revenue_queue.hpp"
 #include "revenue_rows.hpp"
@@ -230,6 +231,14 @@ Slice fold_slice(const pg::Store &store, const DeltaPlace &after, Alone alone) {
 
 } // namespace
 
+void require_own_rollup(const pg::Store &store, const char *function) {
+  PreventCommandIfReadOnly(function);
+  if (pg::is_subscribed(store_table(store, "revenue_deltas")))
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("cannot execute %s: a subscription brings the revenue rollup", function),
+                    errhint("Run it on the publisher; here, once the subscription is dropped.")));
+}
+
 core::RevenueChanges &new_revenue_changes() {
   void *resource = palloc(sizeof(pg::PallocResource));
   void *changes = palloc(sizeof(core::RevenueChanges));
@@ -265,6 +274,8 @@ void fold_into(const pg::Store &store, core::RevenueChanges &sums, bool own) {
 }
 
 FoldedSlice fold_revenue_deltas(const pg::Store &store) {
+  if (pg::is_subscribed(store_table(store, "revenue_deltas")))
+    return {.folded = 0, .more = false};
   LockRelationOid(store_table(store, "revenue_metrics"), RowExclusiveLock);
   Slice slice;
   do
@@ -281,9 +292,11 @@ PG_FUNCTION_INFO_V1(brainsait_fold_revenue_deltas);
 PG_FUNCTION_INFO_V1(brainsait_revenue_deltas_from);
 
 /// fold_revenue_deltas() -> bigint: folds everything that is pending; how many deltas those were.
+/// Errors: 25006 on a standby, 55000 where a subscription brings the deltas.
 Datum brainsait_fold_revenue_deltas(PG_FUNCTION_ARGS) {
   using namespace brainsait;
   const pg::Store store = pg::store_of_function(fcinfo->flinfo->fn_oid);
+  require_own_rollup(store, "fold_revenue_deltas()");
   pg::OwnerSession session = pg::begin_owner_session(store);
   Datum arguments[] = {Int64GetDatum(cluster_identifier()), Int32GetDatum(most_buckets + 1)};
   count_buckets.run_by_index(store, arguments);

@@ -17,6 +17,11 @@ struct FoldedSlice {
 /// pending but such buckets and what belongs to tenants that are being deleted right now.
 FoldedSlice fold_revenue_deltas(const pg::Store &store);
 
+/// Raises 25006 in a read-only transaction and on a standby, and 55000 where a subscription brings
+/// revenue_deltas: its publisher folds them, and a row that is written here would bar the
+/// publisher's. `function` is the caller's name for messages.
+void require_own_rollup(const pg::Store &store, const char *function);
+
 /// New changes in the current memory context, which forgets them.
 core::RevenueChanges &new_revenue_changes();
 

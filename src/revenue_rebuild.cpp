@@ -1,6 +1,7 @@
 // rebuild_revenue_metrics(): a tenant's rows of the rollup computed anew.
 
 #include "pg/query.hpp"
+#include "revenue_fold.hpp"
 #include "revenue_pending.hpp"
 #include "revenue_rows.hpp"
 #include "tenant_settings.hpp"
@@ -150,7 +151,7 @@ PG_FUNCTION_INFO_V1(brainsait_rebuild_revenue_metrics);
 
 /// rebuild_revenue_metrics(tenant uuid, from_date date, to_date date) -> bigint: rows of
 /// revenue_metrics that were wrong. Null dates: without bound. Errors: 22004 null tenant, 22023
-/// unknown tenant or from_date after to_date.
+/// unknown tenant or from_date after to_date, 25006 on a standby, 55000 under a subscription.
 Datum brainsait_rebuild_revenue_metrics(PG_FUNCTION_ARGS) {
   using namespace brainsait;
   if (PG_ARGISNULL(0))
@@ -162,6 +163,7 @@ Datum brainsait_rebuild_revenue_metrics(PG_FUNCTION_ARGS) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("from_date must not be after to_date")));
   const pg::Store store = pg::store_of_function(fcinfo->flinfo->fn_oid);
+  require_own_rollup(store, "rebuild_revenue_metrics()");
   if (!tenant_settings(store, tenant).exists)
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -11,7 +11,7 @@ GRANT EXECUTE ON FUNCTION revenue_deltas_from() TO brainsait_owner, brainsait_ap
 CREATE FUNCTION fold_revenue_deltas() RETURNS bigint
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'brainsait_fold_revenue_deltas';
 COMMENT ON FUNCTION fold_revenue_deltas() IS
-    'Adds what is pending in revenue_deltas to revenue_metrics and revenue_customers, and returns how many deltas those were. What belongs to tenants that are being deleted is left out.';
+    'Adds what is pending in revenue_deltas to revenue_metrics and revenue_customers, and returns how many deltas those were. What belongs to tenants that are being deleted is left out. Errors: 25006 on a standby, 55000 where a subscription brings the deltas, which its publisher folds.';
 REVOKE ALL ON FUNCTION fold_revenue_deltas() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fold_revenue_deltas() TO brainsait_owner, brainsait_operator;
 
@@ -83,7 +83,7 @@ REVOKE ALL ON FUNCTION create_revenue_view() FROM PUBLIC;
 CREATE FUNCTION rebuild_revenue_metrics(tenant uuid, from_date date DEFAULT NULL, to_date date DEFAULT NULL) RETURNS bigint
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'brainsait_rebuild_revenue_metrics';
 COMMENT ON FUNCTION rebuild_revenue_metrics(uuid, date, date) IS
-    'Computes a tenant''s revenue_metrics anew for the days from_date to to_date (inclusive; null: without bound) and returns how many rows were wrong. Other writers go on meanwhile. Errors: 22004 null tenant, 22023 unknown tenant or from_date after to_date.';
+    'Computes a tenant''s revenue_metrics anew for the days from_date to to_date (inclusive; null: without bound) and returns how many rows were wrong. Other writers go on meanwhile. Errors: 22004 null tenant, 22023 unknown tenant or from_date after to_date, 25006 on a standby, 55000 where a subscription brings the rollup.';
 REVOKE ALL ON FUNCTION rebuild_revenue_metrics(uuid, date, date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rebuild_revenue_metrics(uuid, date, date) TO brainsait_owner, brainsait_operator;
 
