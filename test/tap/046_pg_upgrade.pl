@@ -22,10 +22,12 @@ fill_store($old, $store, 'shop');
 # What an application added, what it dropped, and what is still to be folded.
 $old->safe_psql($store, <<"SQL");
 SET search_path = shop;
+SET ROLE brainsait_owner;
 ALTER TABLE orders ADD COLUMN gift boolean NOT NULL DEFAULT false, ADD COLUMN gone integer;
 ALTER TABLE orders DROP COLUMN gone;
 CREATE TABLE notes (tenant_id uuid NOT NULL DEFAULT current_tenant(), funnel window_funnel_state, visitors distinct_sketch);
 SELECT isolate_table('notes');
+RESET ROLE;
 INSERT INTO notes SELECT '$tenant_a', NULL, distinct_sketch(n) FROM generate_series(1, 2000) AS n;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 INSERT INTO orders (tenant_id, total, customer_email) SELECT '$tenant_b', n, 'p' || n FROM generate_series(1, 9) AS n;

@@ -46,7 +46,7 @@ is($primary->safe_psql($store, <<'SQL'), join("\n", sort keys %reports), 'every 
 SELECT p.proname FROM pg_proc p
 WHERE p.pronamespace = 'public'::regnamespace AND p.proretset AND has_function_privilege('brainsait_app', p.oid, 'EXECUTE')
   AND EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
-  AND p.proname <> 'check_revenue_metrics' AND obj_description(p.oid, 'pg_proc') NOT LIKE 'Internal%' ORDER BY p.proname COLLATE "C"
+  AND p.proname NOT IN ('check_revenue_metrics', 'isolation_report') AND obj_description(p.oid, 'pg_proc') NOT LIKE 'Internal%' ORDER BY p.proname COLLATE "C"
 SQL
 my $reading = join ";\n", 'SELECT current_tenant()', (map { "SELECT '$_', r FROM $_($reports{$_}) AS r" } sort keys %reports),
   (map { "SELECT '$_', count(*) FROM $_" } qw(tenants users products orders order_items payments analytics_events webhook_deliveries)),
