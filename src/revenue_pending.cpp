@@ -5,6 +5,7 @@
 
 #include "pg/key_lock.hpp"
 #include "pg/memory_resource.hpp"
+#include "revenue_direct.hpp"
 #include "revenue_rows.hpp"
 
 namespace brainsait {
@@ -103,6 +104,7 @@ void init_revenue_rollup() {
       "Without it, what would have to wait is appended to revenue_deltas and folded later.",
       &wait_for_rollup, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   init_revenue_rows();
+  init_revenue_direct();
   RegisterXactCallback(on_transaction_event, nullptr);
   RegisterSubXactCallback(on_subtransaction_event, nullptr);
 }

@@ -5,6 +5,7 @@
 
 #include "pg/guard.hpp"
 #include "pg/query.hpp"
+#include "revenue_direct.hpp"
 #include "revenue_pending.hpp"
 #include "revenue_rows.hpp"
 
@@ -161,6 +162,15 @@ void append_revenue(const pg::Store &store, const core::RevenueChanges &changes,
   std::size_t row_count = 0;
   for (const KeyedIndex *key = first; key != last; ++key)
     row_count += std::max(customers_of(list, key->index).size(), std::size_t(1));
+  if (row_count == 1) {
+    const auto &entry = changes.buckets[first->index];
+    BucketArguments bucket(entry.key);
+    auto customers = customers_of(list, first->index);
+    DeltaRow row = {bucket.tenant, bucket.date, bucket.currency,
+                    customers.empty() ? nullptr : &customers[0], entry.value};
+    if (append_directly(store, row))
+      return;
+  }
   DeltaRows rows(row_count);
   for (const KeyedIndex *key = first; key != last; ++key) {
     const auto &entry = changes.buckets[key->index];

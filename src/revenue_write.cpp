@@ -4,6 +4,7 @@
 
 #include "pg/query.hpp"
 #include "pg/time_zone.hpp"
+#include "revenue_direct.hpp"
 #include "revenue_rows.hpp"
 
 extern "C" {
@@ -110,13 +111,15 @@ pg::StoreQuery
 /// grows.
 std::int64_t write_customers(const pg::Store &store, const BucketArguments &bucket,
                              std::span<const CustomerDelta> customers) {
+  std::int64_t appeared, emptied;
+  if (customers.size() == 1 && add_customer_directly(store, bucket, customers[0], appeared))
+    return appeared;
   Datum *ids = palloc_many<Datum>(customers.size());
   Datum *orders = palloc_many<Datum>(customers.size());
   for (std::size_t i = 0; i < customers.size(); ++i) {
     ids[i] = PointerGetDatum(customers[i].customer.data());
     orders[i] = Int32GetDatum(customers[i].orders);
   }
-  std::int64_t appeared, emptied;
   if (customers.size() == 1) {
     Datum arguments[] = {bucket.tenant, bucket.date, bucket.currency, ids[0], orders[0]};
     add_customer.run(store, arguments);
@@ -208,6 +211,8 @@ void write_bucket(const pg::Store &store, const core::RevenueBucket &bucket,
         store, arguments, customers.subspan(first, std::min(batch, customers.size() - first)));
   }
   if (delta == core::BucketDelta{} && appeared == 0)
+    return;
+  if (add_to_bucket_directly(store, arguments, delta, appeared))
     return;
   Datum values[] = {arguments.tenant,          arguments.date,
                     arguments.currency,        numeric_of(delta.total),

@@ -44,3 +44,11 @@ extern "C" {
 #else
 #define BRAINSAIT_CREATE_WAIT_EVENT_SET(count) CreateWaitEventSet(CurrentMemoryContext, count)
 #endif
+
+// PostgreSQL 16 tells after an update which indexes need the row, not only whether: what converts
+// to true where any does. The user includes access/tableam.h.
+#if PG_VERSION_NUM >= 160000
+#define BRAINSAIT_UPDATED_INDEXES TU_UpdateIndexes
+#else
+#define BRAINSAIT_UPDATED_INDEXES bool
+#endif

@@ -6,7 +6,8 @@ package RevenueLoad;
 #
 #   revenue_under_load('off', conf => "brainsait.rollup_naptime = 0\n");
 #
-# Options: conf, lines of postgresql.conf; restarted, lines that the server is started with once there is a store; wait, every writer waits for its buckets, so the table itself is exact at any
+# Options: queries, the rollup's tables have triggers, so the store writes them by queries instead of by row; conf, lines of
+# postgresql.conf; restarted, lines that the server is started with once there is a store; wait, every writer waits for its buckets, so the table itself is exact at any
 # moment; folded, what is pending goes by itself. REVENUE_SEED=n repeats a run's choices, REVENUE_TRANSACTIONS=n sets
 # how many transactions a session runs.
 
@@ -40,6 +41,7 @@ sub revenue_under_load {
     }
     create_truth($node, $store);
     my $shops = open_shops($node, $store);
+    watch_rollup($node, $store) if $options{queries};
     is(columns_of($node, $store, 'revenue_metrics_live'), columns_of($node, $store, 'revenue_metrics'),
         "$mode: the live view has the table's columns");
 
@@ -71,8 +73,25 @@ sub revenue_under_load {
     else { cmp_ok($seen->{pending}, '>', 0, "$mode: among that up to $seen->{pending} pending deltas") }
 
     check_end($node, $store, $shops, $mode, \%options);
+    cmp_ok($node->safe_psql($store, 'SELECT count(*) FROM watched WHERE writes > 10'), '==', 3, "$mode: every table was written by queries")
+      if $options{queries};
     check_errors($node, $mode);
     $node->stop;
+    return;
+}
+
+# Sequences that count the statements on each table of the rollup, which waits for nobody.
+sub watch_rollup {
+    my ($node, $store) = @_;
+    my @tables = qw(revenue_metrics revenue_customers revenue_deltas);
+    $node->safe_psql($store, <<'SQL' . join '', map { <<"SQL" } @tables);
+CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS
+$$ BEGIN PERFORM nextval('watched_' || TG_TABLE_NAME); RETURN NULL; END $$;
+SQL
+CREATE SEQUENCE watched_$_;
+CREATE TRIGGER watch AFTER INSERT OR UPDATE OR DELETE ON $_ FOR EACH STATEMENT EXECUTE FUNCTION watch();
+SQL
+    $node->safe_psql($store, 'CREATE VIEW watched AS ' . join ' UNION ALL ', map { "SELECT last_value AS writes FROM watched_$_" } @tables);
     return;
 }
 

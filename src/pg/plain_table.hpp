@@ -1,0 +1,115 @@
+#pragma once
+
+#include "pg/store.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/tableam.h"
+}
+
+namespace brainsait::pg {
+
+/// A column that a PlainTable knows.
+struct PlainColumn {
+  const char *name;
+  Oid type;
+  bool serial = false; ///< filled by nextval() where a row is inserted
+};
+
+/// The values of a row's columns, in the order in which the PlainTable names them.
+struct PlainRow {
+  static constexpr int max_columns = 16;
+  Datum values[max_columns];
+  bool nulls[max_columns];
+};
+
+/// One of the store's own tables, whose rows are read and written by the table access method
+/// instead of a query, at a quarter of its cost. That is right only where a query would do nothing
+/// else: an ordinary heap table of the store's owner with the very columns that are named here,
+/// btree indexes on columns, and no trigger (a foreign key aside whose columns are never updated),
+/// rule, CHECK, generated column, child or parent. open() says whether it is so; where it is not,
+/// because the application changed the table or another extension distributes it, the caller runs
+/// its query. What the access method does by itself is not lost: WAL, heap-only updates, toast,
+/// serializable conflicts, replica identity, statistics.
+///
+/// Constant-initialised, so it may stand at namespace scope, where forget() must hear of the
+/// invalidations of relations. No destructor: on an error the (sub)transaction's abort releases
+/// what is open, and the next open() starts anew.
+class PlainTable {
+public:
+  /// `columns` begin with the `key_count` ones over which the table has a unique index.
+  template <std::size_t count>
+  constexpr PlainTable(const char *name, const PlainColumn (&columns)[count], int key_count)
+      : name_(name), columns_(columns), column_count_(int(count)), key_count_(key_count) {
+    static_assert(count <= PlainRow::max_columns);
+  }
+
+  /// Opens the table and locks it against other than row changes; false, with nothing open, where
+  /// it is not plain. Raises nothing where it is missing: false as well.
+  bool open(const Store &store);
+
+  /// Looks the row up whose key columns are `key`, as of everything committed until now and this
+  /// transaction's own changes, under every isolation level. Leaves its values in `row`, valid
+  /// until close().
+  bool find(const Datum *key, PlainRow &row);
+
+  /// Replaces the row that find() found. False where nothing was done, and the query has to:
+  /// another transaction changed the row meanwhile, a column may not be null, or a reference would
+  /// have to be checked.
+  bool update(const PlainRow &row);
+
+  /// Inserts a row; values of serial columns are filled in. False where nothing was done, and the
+  /// query has to: a column may not be null, a trigger has to fire, or another transaction seems to
+  /// be inserting the same key.
+  bool insert(PlainRow &row);
+
+  /// Ends what find() began, makes what was written visible to the transaction's next commands, and
+  /// closes the table; its lock stays.
+  void close();
+
+  /// `value` rounded to what the numeric column holds; raises 22003 where it does not fit.
+  Datum fit(int column, Datum value) const;
+
+  /// Called with what a relation's invalidation names.
+  void forget(Oid relation) {
+    if (relation == InvalidOid || relation == known_)
+      known_ = InvalidOid;
+  }
+
+private:
+  void describe(const Store &store);
+  bool is_ordinary(const Store &store) const;
+  bool references_only_by_key() const;
+  bool find_columns();
+  bool find_key_index();
+  bool is_key_index(Relation index) const;
+  bool has_needed_values(const PlainRow &row) const;
+  Oid default_sequence(int number) const;
+  bool insert_index_entries(TupleTableSlot *slot, bool updated);
+  void withdraw(ItemPointer place);
+
+  const char *name_;
+  const PlainColumn *columns_;
+  int column_count_, key_count_;
+
+  // What is known of the table; nothing while known_ is InvalidOid.
+  Oid known_ = InvalidOid;
+  Oid schema_ = InvalidOid;
+  bool plain_ = false;
+  bool references_ = false; ///< has foreign keys
+  AttrNumber numbers_[PlainRow::max_columns] = {};
+  Oid sequences_[PlainRow::max_columns] = {};
+  Oid key_index_ = InvalidOid;
+  Oid equalities_[PlainRow::max_columns] = {}; ///< functions of the key's columns
+
+  // What is open.
+  Relation relation_ = nullptr;
+  Relation index_ = nullptr;
+  IndexScanDesc scan_ = nullptr;
+  TupleTableSlot *found_ = nullptr;
+  TupleTableSlot *written_ = nullptr;
+  bool changed_ = false;
+};
+static_assert(std::is_trivially_destructible_v<PlainTable>);
+
+} // namespace brainsait::pg
