@@ -4,6 +4,7 @@
 #include "credential_vault.hpp"
 #include "order_number.hpp"
 #include "pg/store.hpp"
+#include "reference_check.hpp"
 #include "revenue_pending.hpp"
 #include "row_checks.hpp"
 #include "revenue_worker.hpp"
@@ -31,6 +32,7 @@ void _PG_init(void) {
   brainsait::init_order_number();
   brainsait::init_revenue_rollup();
   brainsait::init_row_checks();
+  brainsait::init_reference_check();
   brainsait::init_fold_worker();
   MarkGUCPrefixReserved("brainsait");
 }

@@ -18,14 +18,6 @@ extern "C" {
 namespace brainsait::pg {
 namespace {
 
-/// Btree on columns alone, of every row, in force at every moment.
-bool is_plain_index(Relation index) {
-  const FormData_pg_index &form = *index->rd_index;
-  return index->rd_rel->relam == BTREE_AM_OID && form.indisvalid && form.indisready &&
-         form.indimmediate && !form.indisexclusion && RelationGetIndexExpressions(index) == NIL &&
-         RelationGetIndexPredicate(index) == NIL;
-}
-
 /// A value of a column as text columns of any length take it.
 bool fits_column(const FormData_pg_attribute &column, const PlainColumn &wanted) {
   if (column.atttypid != wanted.type || column.attgenerated != '\0' || column.attidentity != '\0')
@@ -34,6 +26,13 @@ bool fits_column(const FormData_pg_attribute &column, const PlainColumn &wanted)
 }
 
 } // namespace
+
+bool is_plain_index(Relation index) {
+  const FormData_pg_index &form = *index->rd_index;
+  return index->rd_rel->relam == BTREE_AM_OID && form.indisvalid && form.indisready &&
+         form.indimmediate && !form.indisexclusion && RelationGetIndexExpressions(index) == NIL &&
+         RelationGetIndexPredicate(index) == NIL;
+}
 
 bool PlainTable::open(const Store &store) {
   index_ = nullptr;

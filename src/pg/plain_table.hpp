@@ -9,6 +9,9 @@ extern "C" {
 
 namespace brainsait::pg {
 
+/// Whether an index is a btree on columns alone, of every row, in force at every moment.
+bool is_plain_index(Relation index);
+
 /// A column that a PlainTable knows.
 struct PlainColumn {
   const char *name;

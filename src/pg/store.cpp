@@ -59,6 +59,8 @@ const Store &store_of_function(Oid function) {
   return store_in_schema(schema);
 }
 
+bool is_current_store(Oid schema) { return OidIsValid(schema) && current_store.schema == schema; }
+
 uint64 schema_generation() { return generation; }
 
 void init_store() {

@@ -21,6 +21,9 @@ const Store &store_of_function(Oid function);
 /// The store in schema `schema`; errors as above.
 const Store &store_in_schema(Oid schema);
 
+/// Whether the schema is that of the store which this session worked with last.
+bool is_current_store(Oid schema);
+
 /// Grows by one whenever a schema may have been renamed: query texts that name it are made anew
 /// then.
 uint64 schema_generation();

@@ -1,0 +1,264 @@
+// Foreign keys of the store's tables, checked by direct look-up when a row is inserted.
+//
+// PostgreSQL checks a reference by a query, SELECT ... FOR KEY SHARE, whose executor is set up and
+// torn down for each row: two of them are a fifth of what inserting an order costs, and a checkout
+// has ten. The look-up does the same: it finds the referenced row in its unique index by a snapshot
+// taken now, and locks it. Only that success is decided here. Whatever else comes up, and every
+// case that is not the plain one (REPEATABLE READ and above, nulls, other types than the usual,
+// partitioned tables), is left to PostgreSQL's own trigger function, which begins anew and raises
+// what is to be raised.
+//
+// Nothing in the catalogs tells of this. When a query starts, the executor has a place for the
+// function of each trigger of the table, empty until the trigger fires first; it is filled here. A
+// server that has not loaded this module, COPY, replication and deferred constraints use
+// PostgreSQL's function as ever.
+
+#include "reference_check.hpp"
+
+#include "pg/plain_table.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_trigger.h"
+#include "commands/defrem.h"
+#include "common/hashfn.h"
+#include "executor/executor.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+}
+
+namespace brainsait {
+namespace {
+
+constexpr int most_columns = 4;
+
+/// A foreign key as the index of the referenced table has it. Plain data.
+struct Reference {
+  Oid constraint; ///< InvalidOid where nothing is kept
+  Oid referencing, referenced;
+  Oid index; ///< InvalidOid where PostgreSQL has to check
+  int column_count;
+  AttrNumber columns[most_columns]; ///< of the referencing table, in the order of the index
+  Oid equality;                     ///< the function that compares two uuids
+};
+
+// One place per constraint, found by its OID; those that share one only look things up more often.
+constexpr Oid kept_count = 32;
+Reference kept[kept_count];
+
+/// A reference that was found and locked: it need not be again while the same command runs, since
+/// whatever could undo it here makes the command counter move. Others cannot while the lock lasts.
+struct Checked {
+  TransactionId transaction; ///< the top one; invalid where nothing is kept
+  SubTransactionId subtransaction;
+  CommandId command;
+  Oid constraint;
+  pg_uuid_t key[2];
+};
+constexpr uint32 checked_count = 64;
+Checked checked[checked_count];
+
+ExecutorStart_hook_type previous_start = nullptr;
+
+void on_relation_change(Datum, Oid relation) {
+  for (Reference &reference : kept)
+    if (relation == InvalidOid || relation == reference.referencing ||
+        relation == reference.referenced)
+      reference.constraint = InvalidOid;
+}
+
+/// Where `column` stands in a foreign key's referenced columns, or -1.
+int position_of(const ForeignKeyCacheInfo &key, AttrNumber column) {
+  for (int i = 0; i < key.nkeys; ++i)
+    if (key.confkey[i] == column)
+      return i;
+  return -1;
+}
+
+/// Fills in the order of the columns where the index is unique over just those that the key
+/// references, uuids on both sides, compared in the usual way.
+bool takes_index(Reference &reference, const ForeignKeyCacheInfo &key, Relation index) {
+  const FormData_pg_index &form = *index->rd_index;
+  if (!pg::is_plain_index(index) || !form.indisunique || form.indnkeyatts != key.nkeys)
+    return false;
+  Oid usual = get_opclass_family(GetDefaultOpClass(UUIDOID, BTREE_AM_OID));
+  Oid equality = get_opfamily_member(usual, UUIDOID, UUIDOID, BTEqualStrategyNumber);
+  reference.equality = get_opcode(equality);
+  for (int i = 0; i < key.nkeys; ++i) {
+    int place = position_of(key, form.indkey.values[i]);
+    if (place < 0 || index->rd_opfamily[i] != usual || index->rd_opcintype[i] != UUIDOID ||
+        key.conpfeqop[place] != equality)
+      return false;
+    reference.columns[i] = key.conkey[place];
+  }
+  reference.column_count = key.nkeys;
+  return true;
+}
+
+bool is_plain(Relation referenced) {
+  const FormData_pg_class &form = *referenced->rd_rel;
+  return form.relkind == RELKIND_RELATION && form.relam == HEAP_TABLE_AM_OID &&
+         !form.relhassubclass;
+}
+
+/// The index that the constraint depends on; InvalidOid where the constraint is gone.
+Oid index_of(Oid constraint) {
+  HeapTuple row = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+  if (!HeapTupleIsValid(row))
+    return InvalidOid;
+  Oid index = reinterpret_cast<Form_pg_constraint>(GETSTRUCT(row))->conindid;
+  ReleaseSysCache(row);
+  return index;
+}
+
+void describe(Reference &reference, Relation referencing, Oid constraint) {
+  reference = {};
+  reference.constraint = constraint;
+  reference.referencing = RelationGetRelid(referencing);
+  ListCell *cell;
+  foreach (cell, RelationGetFKeyList(referencing)) {
+    const ForeignKeyCacheInfo &key = *static_cast<ForeignKeyCacheInfo *>(lfirst(cell));
+    if (key.conoid != constraint || key.nkeys > most_columns)
+      continue;
+    reference.referenced = key.confrelid;
+    Relation referenced = table_open(key.confrelid, RowShareLock);
+    Oid index_id = is_plain(referenced) ? index_of(constraint) : InvalidOid;
+    if (OidIsValid(index_id)) {
+      Relation index = index_open(index_id, AccessShareLock);
+      if (takes_index(reference, key, index))
+        reference.index = index_id;
+      index_close(index, AccessShareLock);
+    }
+    table_close(referenced, NoLock);
+    return;
+  }
+}
+
+const Reference &reference_of(Relation referencing, Oid constraint) {
+  Reference &reference = kept[constraint % kept_count];
+  if (reference.constraint != constraint)
+    describe(reference, referencing, constraint);
+  return reference;
+}
+
+/// Finds the row with that key as of now and locks it against deletion and change of its key.
+bool lock_referenced(const Reference &reference, const Datum *key) {
+  Relation table = table_open(reference.referenced, RowShareLock);
+  if (reference.constraint == InvalidOid) { // the lock brought news of the table
+    table_close(table, NoLock);
+    return false;
+  }
+  Relation index = index_open(reference.index, AccessShareLock);
+  ScanKeyData conditions[most_columns];
+  for (int i = 0; i < reference.column_count; ++i)
+    ScanKeyEntryInitialize(&conditions[i], 0, AttrNumber(i + 1), BTEqualStrategyNumber, UUIDOID,
+                           InvalidOid, reference.equality, key[i]);
+  // What this very command inserted counts as well.
+  CommandCounterIncrement();
+  PushActiveSnapshot(GetTransactionSnapshot());
+  TupleTableSlot *row = table_slot_create(table, nullptr);
+  IndexScanDesc scan =
+      BRAINSAIT_INDEX_BEGINSCAN(table, index, GetActiveSnapshot(), reference.column_count);
+  index_rescan(scan, conditions, reference.column_count, nullptr, 0);
+  bool locked = false;
+  if (index_getnext_slot(scan, ForwardScanDirection, row)) {
+    TM_FailureData failure;
+    ItemPointerData place = row->tts_tid;
+    locked = table_tuple_lock(table, &place, GetActiveSnapshot(), row, GetCurrentCommandId(false),
+                              LockTupleKeyShare, LockWaitBlock,
+                              TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure) == TM_Ok;
+  }
+  index_endscan(scan);
+  ExecDropSingleTupleTableSlot(row);
+  PopActiveSnapshot();
+  index_close(index, AccessShareLock);
+  table_close(table, NoLock);
+  return locked;
+}
+
+/// The place where a check of that key is kept, and what would stand there now.
+Checked &place_of(const Reference &reference, const Datum *key, Checked &now) {
+  now = {};
+  now.transaction = GetTopTransactionIdIfAny();
+  now.subtransaction = GetCurrentSubTransactionId();
+  now.command = GetCurrentCommandId(false);
+  now.constraint = reference.constraint;
+  for (int i = 0; i < reference.column_count; ++i)
+    now.key[i] = *DatumGetUUIDP(key[i]);
+  uint32 hash = hash_bytes(reinterpret_cast<const unsigned char *>(now.key), sizeof now.key);
+  return checked[(hash ^ reference.constraint) % checked_count];
+}
+
+bool is_satisfied(const TriggerData &data) {
+  if (IsolationUsesXactSnapshot())
+    return false;
+  const Reference &reference = reference_of(data.tg_relation, data.tg_trigger->tgconstraint);
+  if (!OidIsValid(reference.index))
+    return false;
+  Datum key[most_columns];
+  for (int i = 0; i < reference.column_count; ++i) {
+    bool is_null;
+    key[i] = slot_getattr(data.tg_trigslot, reference.columns[i], &is_null);
+    if (is_null)
+      return false;
+  }
+  // A row that is there no more references nothing.
+  if (!table_tuple_satisfies_snapshot(data.tg_relation, data.tg_trigslot, SnapshotSelf))
+    return false;
+  Checked now;
+  bool keeps = reference.column_count <= int(std::size(now.key));
+  if (keeps && std::memcmp(&place_of(reference, key, now), &now, sizeof now) == 0)
+    return true;
+  if (!lock_referenced(reference, key))
+    return false;
+  if (keeps)
+    place_of(reference, key, now) = now;
+  return true;
+}
+
+/// In the place of RI_FKey_check_ins.
+Datum check_reference(FunctionCallInfo fcinfo) {
+  if (CALLED_AS_TRIGGER(fcinfo) && is_satisfied(*reinterpret_cast<TriggerData *>(fcinfo->context)))
+    return PointerGetDatum(nullptr);
+  return RI_FKey_check_ins(fcinfo);
+}
+
+void watch_references(const EState &state, ResultRelInfo &table) {
+  const TriggerDesc *triggers = table.ri_TrigDesc;
+  if (triggers == nullptr || !triggers->trig_insert_after_row ||
+      !pg::is_current_store(RelationGetNamespace(table.ri_RelationDesc)))
+    return;
+  for (int i = 0; i < triggers->numtriggers; ++i) {
+    const Trigger &trigger = triggers->triggers[i];
+    FmgrInfo &function = table.ri_TrigFunctions[i];
+    if (trigger.tgfoid != F_RI_FKEY_CHECK_INS || trigger.tgdeferrable ||
+        OidIsValid(function.fn_oid))
+      continue;
+    fmgr_info_cxt(trigger.tgfoid, &function, state.es_query_cxt);
+    function.fn_addr = check_reference;
+  }
+}
+
+void start_executor(QueryDesc *query, int flags) {
+  if (previous_start != nullptr)
+    previous_start(query, flags);
+  else
+    standard_ExecutorStart(query, flags);
+  if (query->operation != CMD_INSERT || query->estate == nullptr)
+    return;
+  ListCell *cell;
+  foreach (cell, query->estate->es_opened_result_relations)
+    watch_references(*query->estate, *static_cast<ResultRelInfo *>(lfirst(cell)));
+}
+
+} // namespace
+
+void init_reference_check() {
+  CacheRegisterRelcacheCallback(on_relation_change, Datum(0));
+  previous_start = ExecutorStart_hook;
+  ExecutorStart_hook = start_executor;
+}
+
+} // namespace brainsait
