@@ -1,7 +1,8 @@
 // uuid_v7(): the clock and the randomness for the core's generator.
 
+#include "identifiers.hpp"
+
 #include "core/uuid_v7.hpp"
-#include "pg/postgres.hpp"
 
 #include <time.h>
 
@@ -33,6 +34,14 @@ std::int64_t unix_nanoseconds() {
 }
 
 } // namespace
+
+pg_uuid_t new_uuid_v7() {
+  auto bytes = generator.next(unix_nanoseconds(), next_random());
+  pg_uuid_t uuid;
+  std::memcpy(uuid.data, bytes.data(), UUID_LEN);
+  return uuid;
+}
+
 } // namespace brainsait
 
 extern "C" {
@@ -41,9 +50,8 @@ PG_FUNCTION_INFO_V1(brainsait_uuid_v7);
 
 /// uuid_v7(): RFC 9562 version 7, strictly increasing within the backend.
 Datum brainsait_uuid_v7(PG_FUNCTION_ARGS) {
-  auto bytes = brainsait::generator.next(brainsait::unix_nanoseconds(), brainsait::next_random());
   auto *uuid = static_cast<pg_uuid_t *>(palloc(UUID_LEN));
-  std::memcpy(uuid->data, bytes.data(), UUID_LEN);
+  *uuid = brainsait::new_uuid_v7();
   PG_RETURN_UUID_P(uuid);
 }
 }

@@ -1,10 +1,7 @@
 #include "tenant_settings.hpp"
 
 #include "pg/query.hpp"
-
-extern "C" {
-#include "utils/hsearch.h"
-}
+#include "pg/uuid_cache.hpp"
 
 namespace brainsait {
 namespace {
@@ -13,10 +10,7 @@ namespace {
 // memory.
 constexpr long cache_limit = 20'000;
 
-MemoryContext cache_context = nullptr;
-HTAB *cache = nullptr;
-Oid cached_tenants = InvalidOid;
-uint64 generation = 1;
+pg::UuidCache<TenantSettings> cache("brainsait tenant settings", cache_limit);
 
 pg::StoreQuery read_tenant(
     "SELECT slug, pg_catalog.lower(status), settings OPERATOR(pg_catalog.->>) 'timezone', "
@@ -25,33 +19,7 @@ pg::StoreQuery read_tenant(
     "FROM @store@.tenants WHERE id OPERATOR(pg_catalog.=) $1",
     UUIDOID);
 
-// Only marks: freeing here could pull an entry from under a caller in the middle of using it.
-void on_relation_change(Datum, Oid relation) {
-  if (relation == InvalidOid || relation == cached_tenants)
-    ++generation;
-}
-
-HTAB *valid_cache(Oid tenants) {
-  static uint64 cache_generation = 0;
-  if (cache != nullptr && cache_generation == generation && cached_tenants == tenants &&
-      hash_get_num_entries(cache) < cache_limit)
-    return cache;
-
-  if (cache_context == nullptr)
-    cache_context =
-        AllocSetContextCreate(TopMemoryContext, "brainsait tenant settings", ALLOCSET_SMALL_SIZES);
-  cache = nullptr;
-  MemoryContextReset(cache_context);
-  HASHCTL control = {};
-  control.keysize = sizeof(pg_uuid_t);
-  control.entrysize = sizeof(TenantSettings);
-  control.hcxt = cache_context;
-  cache =
-      hash_create("brainsait tenant settings", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-  cache_generation = generation;
-  cached_tenants = tenants;
-  return cache;
-}
+void on_relation_change(Datum, Oid relation) { cache.on_relation_change(relation); }
 
 bool is_admitted(const char *status) {
   return std::strcmp(status, "suspended") != 0 && std::strcmp(status, "inactive") != 0 &&
@@ -86,21 +54,9 @@ TenantSettings read_settings(const pg::Store &store, const pg_uuid_t &tenant,
 } // namespace
 
 const TenantSettings &tenant_settings(const pg::Store &store, const pg_uuid_t &tenant) {
-  HTAB *table = valid_cache(store.tenants);
-  if (void *found = hash_search(table, &tenant, HASH_FIND, nullptr))
-    return *static_cast<TenantSettings *>(found);
-
-  // Read again while rows change underneath: what is kept must be from after the last invalidation.
-  TenantSettings settings;
-  uint64 read_at;
-  do {
-    table = valid_cache(store.tenants);
-    read_at = generation;
-    settings = read_settings(store, tenant, cache_context);
-  } while (read_at != generation);
-  auto *entry = static_cast<TenantSettings *>(hash_search(table, &tenant, HASH_ENTER, nullptr));
-  *entry = settings;
-  return *entry;
+  return cache.find_or_read(store.tenants, tenant, [&](MemoryContext context) {
+    return read_settings(store, tenant, context);
+  });
 }
 
 pg_tz *tenant_time_zone(const TenantSettings &tenant) {
@@ -113,7 +69,7 @@ pg_tz *tenant_time_zone(const TenantSettings &tenant) {
   return zone;
 }
 
-uint64 tenant_settings_generation() { return generation; }
+uint64 tenant_settings_generation() { return cache.generation(); }
 
 void init_tenant_settings() { CacheRegisterRelcacheCallback(on_relation_change, Datum(0)); }
 

@@ -6,14 +6,13 @@
 #include "core/tenant_token.hpp"
 #include "key_file.hpp"
 #include "pg/guard.hpp"
+#include "pg/hmac.hpp"
 #include "pg/store.hpp"
 #include "statement_privacy.hpp"
 #include "tenant_context.hpp"
 
 extern "C" {
 #include "access/xlog.h"
-#include "common/hmac.h"
-#include "common/sha2.h"
 #include "datatype/timestamp.h"
 }
 
@@ -39,15 +38,7 @@ int64 unix_microseconds(TimestampTz time) {
 }
 
 core::TokenSignature sign(const core::FileKey &key, const uint8 *body) {
-  core::TokenSignature signature;
-  pg_hmac_ctx *hmac = pg_hmac_create(PG_SHA256);
-  if (hmac == nullptr || pg_hmac_init(hmac, key.bytes.data(), key.size) < 0 ||
-      pg_hmac_update(hmac, body, core::token_body_size) < 0 ||
-      pg_hmac_final(hmac, signature.data(), signature.size()) < 0)
-    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute HMAC-SHA256"),
-                    errdetail_log("%s", pg_hmac_error(hmac))));
-  pg_hmac_free(hmac);
-  return signature;
+  return pg::hmac_sha256({key.bytes.data(), key.size}, {{body, core::token_body_size}});
 }
 
 core::TokenRefusal judge(std::span<const uint8> bytes, core::TenantToken &token) {
