@@ -41,8 +41,8 @@ INSERT INTO order_items (order_id, product_id, product_name, quantity, price, to
     ('aaaaaaaa-0000-4000-8000-000000000034', 'aaaaaaaa-0000-4000-8000-000000000024', 'Poems', 1, 40, 40),
     ('bbbbbbbb-0000-4000-8000-000000000031', 'bbbbbbbb-0000-4000-8000-000000000021', 'Chess', 3, 20, 60);
 INSERT INTO webhooks (id, tenant_id, url, events, secret) VALUES
-    ('aaaaaaaa-0000-4000-8000-000000000041', 'aaaaaaaa-0000-4000-8000-000000000000', 'https://example.sa/hook', '{order.*}', 'a secret'),
-    ('bbbbbbbb-0000-4000-8000-000000000041', 'bbbbbbbb-0000-4000-8000-000000000000', 'https://example.eg/hook', '{order.*}', 'b secret');
+    ('aaaaaaaa-0000-4000-8000-000000000041', 'aaaaaaaa-0000-4000-8000-000000000000', 'https://example.sa/hook', '{invoice.*}', 'a secret'),
+    ('bbbbbbbb-0000-4000-8000-000000000041', 'bbbbbbbb-0000-4000-8000-000000000000', 'https://example.eg/hook', '{invoice.*}', 'b secret');
 SELECT left(tenant_id::text, 8) AS tenant, count(*) AS items FROM order_items GROUP BY 1 ORDER BY 1;
 
 -- What the retention commands look for: rows on both sides of each limit, for both tenants.
@@ -349,6 +349,8 @@ INSERT INTO violations (statement) VALUES
     ($$UPDATE webhooks SET status = ''$$),
     ($$UPDATE webhook_deliveries SET response_time = -1$$),
     ($$UPDATE webhook_deliveries SET attempt_count = -1$$),
+    ($$UPDATE webhook_deliveries SET status = 'sent'$$),
+    ($$UPDATE webhook_deliveries SET status = 'dead'$$),
     ($$UPDATE products SET price = 'NaN'$$),
     ($$UPDATE orders SET total = 'NaN'$$),
     ($$UPDATE order_items SET price = 'NaN'$$),

@@ -13,10 +13,11 @@ INSERT INTO tenants (id, name, slug) VALUES
     ('aaaaaaaa-0000-4000-8000-000000000000', 'A', 'a'), ('bbbbbbbb-0000-4000-8000-000000000000', 'B', 'b');
 INSERT INTO orders (tenant_id, number, total, created_at) SELECT id, slug, 10, '2026-01-01' FROM tenants;
 INSERT INTO webhooks (id, tenant_id, url, events, secret) SELECT id, id, 'https://example.sa', '{*}', 's' FROM tenants;
-INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, delivered_at, created_at, response_status, attempt_count)
-SELECT id, id, 'order.created', '{}', delivered, now() - interval '3 days', answer, attempts
-FROM tenants, (VALUES (now(), 200, 1), (NULL, 404, 1), (NULL, 500, 6)) AS settled (delivered, answer, attempts);
-INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload) SELECT id, id, 'order.created', '{}' FROM tenants;
+INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, delivered_at, created_at, response_status, attempt_count, status, next_attempt_at)
+SELECT id, gen_random_uuid(), 'order.created', '{}', delivered, now() - interval '3 days', answer, attempts, ended, retry
+FROM tenants, (VALUES (now(), 200, 1, 'delivered', NULL), (NULL, 404, 1, 'dead', NULL), (NULL, 500, 5, 'pending', now() + interval '1 day'),
+                      (NULL, 500, 6, 'dead', NULL)) AS settled (delivered, answer, attempts, ended, retry);
+INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload) SELECT id, gen_random_uuid(), 'order.created', '{}' FROM tenants;
 INSERT INTO integrations (tenant_id, name, type, credentials)
 SELECT id, name, type, credentials::jsonb FROM tenants, (VALUES ('none', NULL), ('empty', '{}'), ('sealed', '{"ciphertext": "c2VhbGVk", "key": 1}')) AS i (type, credentials);
 
@@ -78,10 +79,10 @@ SELECT ills($$INSERT INTO analytics_events (tenant_id, event_type, "timestamp") 
 SELECT ills($$INSERT INTO analytics_events (tenant_id, event_type, "timestamp") SELECT id, 'x', now() FROM tenants$$);
 SELECT ills($$INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, delivered_at, created_at) SELECT id, id, 'x', '{}', now(), '1970-01-01' FROM tenants$$);
 -- Webhooks
-SELECT ills($$UPDATE webhook_deliveries SET created_at = now() - interval '59 minutes' WHERE attempt_count = 1 AND response_status IS NULL$$);
-SELECT ills($$INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, response_status, attempt_count, created_at)
-    SELECT id, id, 'x', '{}', answer, 5, now() - interval '61 minutes' FROM tenants, unnest(ARRAY[NULL, 503, 408, 429]) AS answer$$);
-SELECT ills($$INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, created_at)
+SELECT ills($$UPDATE webhook_deliveries SET next_attempt_at = now() - interval '59 minutes' WHERE attempt_count = 1 AND response_status IS NULL$$);
+SELECT ills($$INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, status, next_attempt_at)
+    SELECT id, gen_random_uuid(), 'x', '{}', open, now() - interval '61 minutes' FROM tenants, unnest(ARRAY['pending', 'leased']) AS open$$);
+SELECT ills($$INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, next_attempt_at)
     SELECT id, id, 'x', '{}', now() - interval '49 hours' FROM tenants LIMIT 1$$);
 -- Credentials
 SELECT ills($$UPDATE integrations SET credentials = '{"api_key": "sk_live"}' WHERE type = 'none'$$);

@@ -5,6 +5,8 @@ CREATE SCHEMA shop;
 CREATE EXTENSION brainsait SCHEMA shop;
 SET search_path = shop;
 INSERT INTO tenants (id, name, slug) VALUES ('aaaaaaaa-0000-4000-8000-000000000000', 'Acme', 'acme');
+-- Somebody to whom every event matters.
+INSERT INTO webhooks (tenant_id, url, events, secret) SELECT id, 'https://example.sa', '{*}', 's' FROM tenants;
 INSERT INTO orders (id, tenant_id, number, total) VALUES ('aaaaaaaa-0000-4000-8000-000000000001', 'aaaaaaaa-0000-4000-8000-000000000000', 'A', 1);
 
 -- What each function is made for, in the words of CREATE TRIGGER; everything else is to be refused.
@@ -22,7 +24,8 @@ INSERT INTO made_for VALUES
     ('revenue_payment_changed', '', 'AFTER', 'INSERT UPDATE DELETE', 'ROW'),
     ('revenue_tenant_changed', '', 'AFTER', 'UPDATE DELETE', 'ROW'),
     ('revenue_orders_truncated', '', 'AFTER', 'TRUNCATE', 'STATEMENT'),
-    ('revenue_payments_truncated', '', 'AFTER', 'TRUNCATE', 'STATEMENT');
+    ('revenue_payments_truncated', '', 'AFTER', 'TRUNCATE', 'STATEMENT'),
+    ('webhook_row_changed', '''orders''', 'AFTER', 'INSERT UPDATE DELETE', 'ROW');
 SELECT p.proname AS "not tried here" FROM pg_proc p
 WHERE pronamespace = 'shop'::regnamespace AND prorettype = 'trigger'::regtype AND proname NOT IN (SELECT function FROM made_for)
   -- plpgsql itself keeps what is written in it from crashing: these two are bound to their tables by the columns they name.
@@ -93,6 +96,9 @@ FROM shape, unnest(ARRAY['', '''orders''', '''tenants'', ''order_id''', '''order
 WHERE name = 'right';
 SELECT try('check_columns', arguments, 'BEFORE', 'UPDATE', 'ROW', shape)
 FROM shape, unnest(ARRAY['', '''total''', '''total'', ''big''', '''no such column'', ''positive''', repeat('''id'', ''positive'', ', 8) || '''id'', ''positive''']) AS arguments
+WHERE name = 'right';
+SELECT try('webhook_row_changed', arguments, 'AFTER', 'UPDATE', 'ROW', shape)
+FROM shape, unnest(ARRAY['', '''products''', '''orders'', ''x''']) AS arguments
 WHERE name = 'right';
 SELECT try('tenant_changed', '''no such column''', 'AFTER', 'UPDATE', 'ROW', shape) FROM shape WHERE name = 'right';
 

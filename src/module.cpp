@@ -13,6 +13,8 @@
 #include "tenant_settings.hpp"
 #include "tenant_token.hpp"
 #include "utility_guard.hpp"
+#include "webhook_outbox.hpp"
+#include "webhook_subscriptions.hpp"
 
 extern "C" {
 
@@ -31,6 +33,8 @@ void _PG_init(void) {
   brainsait::init_utility_guard();
   brainsait::init_order_number();
   brainsait::init_revenue_rollup();
+  brainsait::init_webhook_subscriptions();
+  brainsait::init_webhook_outbox();
   brainsait::init_row_checks();
   brainsait::init_reference_check();
   brainsait::init_fold_worker();

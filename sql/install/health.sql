@@ -115,15 +115,14 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 
-    -- Neither delivered, nor given up: after six attempts, or an answer that trying again does not change.
+    -- What is due, or whose lease ran out, and that nobody claims.
     check_name := 'webhook backlog';
-    SELECT count(*), min(d.created_at) INTO found, oldest FROM @extschema@.webhook_deliveries d
-    WHERE d.delivered_at IS NULL AND coalesce(d.attempt_count, 0) < 6 AND d.created_at < now() - interval '1 hour'
-      AND NOT coalesce(d.response_status BETWEEN 400 AND 499 AND d.response_status NOT IN (408, 429), false);
+    SELECT count(*), min(d.next_attempt_at) INTO found, oldest FROM @extschema@.webhook_deliveries d
+    WHERE d.next_attempt_at < now() - interval '1 hour';
     status := CASE WHEN found = 0 THEN 'ok' WHEN oldest > now() - interval '2 days' THEN 'warn' ELSE 'fail' END;
     detail := CASE WHEN found = 0 THEN 'nothing waits for more than an hour'
                    ELSE format('%s deliveries wait for more than an hour, the oldest since %s', found, to_char(oldest AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')) END;
-    hint := CASE WHEN found > 0 THEN 'See that what sends webhooks is running.' END;
+    hint := CASE WHEN found > 0 THEN 'See that workers run which claim_webhook_deliveries().' END;
     RETURN NEXT;
 
     check_name := 'credentials';

@@ -7,8 +7,26 @@ CREATE FUNCTION table_changes(
 ) RETURNS SETOF record
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS
 $body$
--- 0.2.0 adds nothing to the tables of 0.1.0.
-SELECT NULL::integer, NULL::name, NULL::text, NULL::name, NULL::text, NULL::text, NULL::text WHERE false
+SELECT * FROM (VALUES
+    (1, 'webhooks'::name, 'COLUMN', 'failing_since'::name, 'timestamptz', 'The first failed attempt after which none succeeded.', NULL),
+    (2, 'webhooks', 'COLUMN', 'disabled_at', 'timestamptz', 'When the store disabled it.', NULL),
+    (3, 'webhooks', 'COLUMN', 'disabled_reason', 'text', 'Why the store disabled it.', NULL),
+    (4, 'webhook_deliveries', 'COLUMN', 'status', 'varchar(20) NOT NULL DEFAULT ''pending''',
+     'pending: to be sent at next_attempt_at; leased: a worker has it until next_attempt_at; delivered; dead: given up.', NULL),
+    -- What an earlier version's application wrote, it sent itself.
+    (5, 'webhook_deliveries', 'COLUMN', 'next_attempt_at', 'timestamptz DEFAULT now()',
+     'From when on it may be claimed; null where it is delivered or dead.',
+     'UPDATE @extschema@.webhook_deliveries SET next_attempt_at = NULL, status = CASE WHEN delivered_at IS NULL THEN ''dead'' ELSE ''delivered'' END'),
+    (6, 'webhook_deliveries', 'COLUMN', 'failures', 'integer NOT NULL DEFAULT 0', 'Failed attempts since it was written or replayed.', NULL),
+    (7, 'webhook_deliveries', 'COLUMN', 'error', 'text', 'Why the latest attempt had no response.', NULL),
+    (8, 'webhook_deliveries', 'CONSTRAINT', 'webhook_deliveries_status_fits',
+     'CHECK (next_attempt_at IS NULL AND status::text = ANY (ARRAY[''delivered'', ''dead'']) OR next_attempt_at IS NOT NULL AND status::text = ANY (ARRAY[''pending'', ''leased'']))',
+     NULL, NULL),
+    (9, 'webhook_deliveries', 'CONSTRAINT', 'idx_webhook_deliveries_webhook_id', 'UNIQUE (webhook_id, event_id, created_at, tenant_id)',
+     'One event, one delivery per endpoint: all rows of an event bear its own time.', NULL),
+    (10, 'webhook_deliveries', 'INDEX', 'idx_webhook_deliveries_open', '(tenant_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL',
+     'What workers claim, tenant by tenant. What is delivered or dead is not in it.', NULL)
+) AS change (place, table_name, kind, object, definition, comment, afterwards)
 $body$;
 COMMENT ON FUNCTION table_changes() IS
     'Internal to create_store(): each COLUMN, CONSTRAINT and INDEX that a released table got later, by place in the order in which they are made; definition is what follows its name (for an index: the table). afterwards is a statement to run once the change is made, such as an UPDATE of the rows that there are. What is not in pg_catalog is named with its schema.';
