@@ -208,7 +208,7 @@ END $$;
 BEGIN;
 SELECT set_tenant(:a) \g /dev/null
 SELECT body_bytes AS base FROM emitted('invoice.sent', '{"id": "i", "pad": ""}') \gset
-SELECT more, body_bytes - (:base + more) AS over, length(sent #>> '{object,pad}') AS pad, sent - 'object' AS besides, sent #>> '{object,id}' AS id
+SELECT :base + more AS bytes, body_bytes <= 20480 AS fits, length(sent #>> '{object,pad}') = more AS whole, sent - 'object' AS besides, sent #>> '{object,id}' AS id
 FROM unnest(ARRAY[20480 - :base, 20481 - :base]) AS more, emitted('invoice.sent', jsonb_build_object('id', 'i', 'pad', repeat('x', more)));
 COMMIT;
 INSERT INTO seen SELECT id FROM webhook_deliveries;

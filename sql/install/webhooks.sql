@@ -98,7 +98,7 @@ BEGIN
     LEFT JOIN (
         SELECT d.webhook_id, count(*) FILTER (WHERE d.status = 'delivered') AS delivered,
                count(*) FILTER (WHERE d.status = 'dead') AS dead,
-               percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY d.response_time)
+               percentile_cont('{0.5,0.95,0.99}'::double precision[]) WITHIN GROUP (ORDER BY d.response_time)
                    FILTER (WHERE d.status = 'delivered') AS latency
         FROM @extschema@.webhook_deliveries d WHERE d.created_at >= now() - interval '7 days' GROUP BY 1
     ) AS r ON r.webhook_id = w.id;

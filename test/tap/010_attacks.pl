@@ -57,6 +57,7 @@ conversion_funnel
 current_tenant
 customer_summary
 daily_trend
+emit_event
 filter_products
 find_orders
 isolation_report

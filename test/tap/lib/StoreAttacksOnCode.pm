@@ -36,6 +36,8 @@ SQL
         { name => 'a delivery of one\'s own', expect => '42501',
             sql => "INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload) VALUES ('$a1', '$a1', 'x', '{}')" },
         { name => 'deliveries changed', sql => 'UPDATE webhook_deliveries SET attempt_count = 0', expect => '42501' },
+        { name => 'an event without a tenant', bare => 1, sql => q(SELECT emit_event('order.created', '{}')), expect => '55000' },
+        { name => 'deliveries claimed', sql => 'SELECT body FROM claim_webhook_deliveries()', expect => '42501' },
     );
 }
 
