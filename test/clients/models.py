@@ -259,6 +259,9 @@ class Webhook(Model):
     description = Column(Text)
     created_at = time_column(func.now())
     updated_at = time_column(func.now(), server_onupdate=FetchedValue())
+    failing_since = time_column()
+    disabled_at = time_column()
+    disabled_reason = Column(Text)
     deliveries = relationship("WebhookDelivery", viewonly=True,
                               primaryjoin=lambda: Webhook.id == foreign(WebhookDelivery.webhook_id))
     __table_args__ = (UniqueConstraint("tenant_id", "id", name="idx_webhooks_tenant_id"), Index("idx_webhooks_status", "status"))
@@ -279,6 +282,12 @@ class WebhookDelivery(Model):
     delivered_at = time_column()
     created_at = time_column(func.now(), nullable=False)
     tenant_id = tenant_column(cascade=False)
-    __table_args__ = (reference("webhook_id", "webhooks", "CASCADE"), Index("idx_webhook_deliveries_webhook_id", "webhook_id"),
+    status = Column(String(20), nullable=False, server_default="pending")
+    next_attempt_at = time_column(func.now())
+    failures = Column(Integer, nullable=False, server_default=text("0"))
+    error = Column(Text)
+    __table_args__ = (reference("webhook_id", "webhooks", "CASCADE"),
+                      UniqueConstraint("webhook_id", "event_id", "created_at", "tenant_id", name="idx_webhook_deliveries_webhook_id"),
+                      Index("idx_webhook_deliveries_open", "tenant_id", "next_attempt_at", postgresql_where=text("next_attempt_at IS NOT NULL")),
                       Index("idx_webhook_deliveries_event_type", "event_type"),
                       Index("idx_webhook_deliveries_created_at", "created_at"))
