@@ -4,6 +4,7 @@
 
 #include "pg/guard.hpp"
 #include "pg/query.hpp"
+#include "pg/relation_changes.hpp"
 
 extern "C" {
 #include "commands/sequence.h"
@@ -25,7 +26,7 @@ std::optional<core::CodeEncoder> encoder; // trivially destructible, and constan
 
 pg::StoreQuery read_key("SELECT version, key FROM @store@.order_number_key");
 
-void on_relation_change(Datum, Oid relation) {
+void on_relation_change(Oid relation) {
   if (relation == InvalidOid || relation == source.sequence || relation == source.key_table)
     ++generation;
 }
@@ -90,6 +91,6 @@ core::CodeText next_order_code(const pg::Store &store, unsigned minimum_width) {
   return code;
 }
 
-void init_order_number_codes() { CacheRegisterRelcacheCallback(on_relation_change, Datum(0)); }
+void init_order_number_codes() { pg::listen_to_relations(on_relation_change); }
 
 } // namespace brainsait

@@ -1,5 +1,6 @@
 #include "order_number_probe.hpp"
 
+#include "pg/relation_changes.hpp"
 #include "pg/trigger.hpp"
 
 extern "C" {
@@ -14,7 +15,7 @@ namespace {
 
 OrdersTable known_table;
 
-void on_relation_change(Datum, Oid relation) {
+void on_relation_change(Oid relation) {
   if (relation == InvalidOid || relation == known_table.relation ||
       relation == known_table.number_index)
     known_table.relation = InvalidOid;
@@ -92,6 +93,6 @@ bool order_number_taken(const OrdersTable &table, Relation orders, std::string_v
   return taken;
 }
 
-void init_order_number_probe() { CacheRegisterRelcacheCallback(on_relation_change, Datum(0)); }
+void init_order_number_probe() { pg::listen_to_relations(on_relation_change); }
 
 } // namespace brainsait

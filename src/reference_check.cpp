@@ -16,6 +16,7 @@
 #include "reference_check.hpp"
 
 #include "pg/plain_table.hpp"
+#include "pg/relation_changes.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -62,7 +63,7 @@ Checked checked[checked_count];
 
 ExecutorStart_hook_type previous_start = nullptr;
 
-void on_relation_change(Datum, Oid relation) {
+void on_relation_change(Oid relation) {
   for (Reference &reference : kept)
     if (relation == InvalidOid || relation == reference.referencing ||
         relation == reference.referenced)
@@ -256,7 +257,7 @@ void start_executor(QueryDesc *query, int flags) {
 } // namespace
 
 void init_reference_check() {
-  CacheRegisterRelcacheCallback(on_relation_change, Datum(0));
+  pg::listen_to_relations(on_relation_change);
   previous_start = ExecutorStart_hook;
   ExecutorStart_hook = start_executor;
 }

@@ -3,6 +3,7 @@
 #include "revenue_direct.hpp"
 
 #include "pg/plain_table.hpp"
+#include "pg/relation_changes.hpp"
 #include "revenue_queue.hpp"
 
 extern "C" {
@@ -66,7 +67,7 @@ constexpr pg::PlainColumn columns[] = {
 pg::PlainTable table("revenue_deltas", columns, 2);
 } // namespace deltas
 
-void on_relation_change(Datum, Oid relation) {
+void on_relation_change(Oid relation) {
   metrics::table.forget(relation);
   customers::table.forget(relation);
   deltas::table.forget(relation);
@@ -186,6 +187,6 @@ bool append_directly(const pg::Store &store, const DeltaRow &row) {
   return written;
 }
 
-void init_revenue_direct() { CacheRegisterRelcacheCallback(on_relation_change, Datum(0)); }
+void init_revenue_direct() { pg::listen_to_relations(on_relation_change); }
 
 } // namespace brainsait

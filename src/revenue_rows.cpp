@@ -4,6 +4,7 @@
 
 #include "core/pending_revenue_amount.hpp"
 #include "pg/guard.hpp"
+#include "pg/relation_changes.hpp"
 #include "pg/trigger.hpp"
 #include "revenue_customer.hpp"
 #include "tenant_settings.hpp"
@@ -32,7 +33,7 @@ struct PaymentColumns {
 OrderColumns order_columns;
 PaymentColumns payment_columns;
 
-void on_relation_change(Datum, Oid relation) {
+void on_relation_change(Oid relation) {
   if (relation == InvalidOid || relation == order_columns.relation)
     order_columns.relation = InvalidOid;
   if (relation == InvalidOid || relation == payment_columns.relation)
@@ -258,6 +259,6 @@ PaymentRow read_payment(Relation payments, TupleTableSlot *slot) {
   return payment;
 }
 
-void init_revenue_rows() { CacheRegisterRelcacheCallback(on_relation_change, Datum(0)); }
+void init_revenue_rows() { pg::listen_to_relations(on_relation_change); }
 
 } // namespace brainsait

@@ -5,6 +5,7 @@
 // every statement: on orders that was an eighth of what inserting one costs, in a checkout a fifth.
 // Here they are looked up once per session and relation.
 
+#include "pg/relation_changes.hpp"
 #include "pg/trigger.hpp"
 
 #include "row_checks.hpp"
@@ -39,7 +40,7 @@ TriggerChecks kept[kept_count];
 
 Numeric zero = nullptr; // in TopMemoryContext
 
-void on_relation_change(Datum, Oid relation) {
+void on_relation_change(Oid relation) {
   for (TriggerChecks &entry : kept)
     if (relation == InvalidOid || relation == entry.relation)
       entry.trigger = InvalidOid;
@@ -153,7 +154,7 @@ bool holds(Rule rule, Datum value) {
 
 } // namespace
 
-void init_row_checks() { CacheRegisterRelcacheCallback(on_relation_change, Datum(0)); }
+void init_row_checks() { pg::listen_to_relations(on_relation_change); }
 
 } // namespace brainsait
 

@@ -1,6 +1,7 @@
 #include "tenant_settings.hpp"
 
 #include "pg/query.hpp"
+#include "pg/relation_changes.hpp"
 #include "pg/uuid_cache.hpp"
 
 namespace brainsait {
@@ -19,7 +20,7 @@ pg::StoreQuery read_tenant(
     "FROM @store@.tenants WHERE id OPERATOR(pg_catalog.=) $1",
     UUIDOID);
 
-void on_relation_change(Datum, Oid relation) { cache.on_relation_change(relation); }
+void on_relation_change(Oid relation) { cache.on_relation_change(relation); }
 
 bool is_admitted(const char *status) {
   return std::strcmp(status, "suspended") != 0 && std::strcmp(status, "inactive") != 0 &&
@@ -71,6 +72,6 @@ pg_tz *tenant_time_zone(const TenantSettings &tenant) {
 
 uint64 tenant_settings_generation() { return cache.generation(); }
 
-void init_tenant_settings() { CacheRegisterRelcacheCallback(on_relation_change, Datum(0)); }
+void init_tenant_settings() { pg::listen_to_relations(on_relation_change); }
 
 } // namespace brainsait

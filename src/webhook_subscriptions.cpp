@@ -4,6 +4,7 @@
 #include "webhook_subscriptions.hpp"
 
 #include "pg/query.hpp"
+#include "pg/relation_changes.hpp"
 #include "pg/uuid_cache.hpp"
 
 extern "C" {
@@ -30,7 +31,7 @@ pg::StoreQuery read_endpoints("SELECT events FROM @store@.webhooks "
                               "status OPERATOR(pg_catalog.=) 'active'",
                               UUIDOID);
 
-void on_relation_change(Datum, Oid relation) {
+void on_relation_change(Oid relation) {
   cache.on_relation_change(relation);
   if (relation == InvalidOid || relation == known_table.webhooks)
     known_table.webhooks = InvalidOid;
@@ -89,7 +90,7 @@ WebhookSubscriptions webhook_subscriptions(const pg::Store &store, const pg_uuid
                             [&](MemoryContext) { return read_subscriptions(store, tenant); });
 }
 
-void init_webhook_subscriptions() { CacheRegisterRelcacheCallback(on_relation_change, Datum(0)); }
+void init_webhook_subscriptions() { pg::listen_to_relations(on_relation_change); }
 
 } // namespace brainsait
 

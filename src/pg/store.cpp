@@ -1,5 +1,7 @@
 #include "pg/store.hpp"
 
+#include "pg/relation_changes.hpp"
+
 extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
@@ -13,7 +15,7 @@ Store current_store;
 bool current_store_valid = false;
 uint64 generation = 1;
 
-void on_relation_change(Datum, Oid relation) {
+void on_relation_change(Oid relation) {
   if (relation == InvalidOid || relation == current_store.tenants)
     current_store_valid = false;
 }
@@ -64,7 +66,7 @@ bool is_current_store(Oid schema) { return OidIsValid(schema) && current_store.s
 uint64 schema_generation() { return generation; }
 
 void init_store() {
-  CacheRegisterRelcacheCallback(on_relation_change, Datum(0));
+  listen_to_relations(on_relation_change);
   CacheRegisterSyscacheCallback(NAMESPACEOID, on_schema_change, Datum(0));
 }
 
