@@ -19,7 +19,7 @@ enum class DeliveryOutcome : std::uint8_t {
 };
 
 struct DeliveryVerdict {
-  DeliveryOutcome outcome;
+  DeliveryOutcome outcome = DeliveryOutcome::dead;
   std::int64_t delay = 0;         ///< microseconds until the next attempt, where it is retried
   bool disables_endpoint = false; ///< the endpoint said that it is gone for good (410)
 };
