@@ -26,7 +26,7 @@ OBJS = $(CORE_OBJS) $(patsubst %.cpp,%.o,$(sort $(wildcard src/pg/*.cpp) $(wildc
 # What sends webhooks is a library of its own, so that the main one links no HTTP client. It is built where the
 # headers of libcurl 7.85 or later are.
 DISPATCHER_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/dispatcher/*.cpp))) \
-	$(addprefix src/pg/, database_worker.o guard.o key_lock.o query.o session_key.o store.o) \
+	$(addprefix src/pg/, database_worker.o guard.o key_lock.o query.o relation_changes.o session_key.o store.o) \
 	$(addprefix src/core/, request_queue.o response_text.o retry_after.o webhook_address.o)
 HAS_CURL := $(shell printf '%s\n' '\#include <curl/curl.h>' '\#if LIBCURL_VERSION_NUM < 0x075500' '\#error' '\#endif' | \
 	$(CXX) -E -x c++ - >/dev/null 2>&1 && echo yes)
