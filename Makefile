@@ -11,7 +11,7 @@ INSTALL_SQL = $(addprefix sql/install/, \
 	tenant_context.sql tenant_token.sql order_number.sql revenue_rollup.sql \
 	revenue_live.sql row_triggers.sql webhooks.sql core_tables.sql event_tables.sql isolation.sql hardening.sql partitions.sql \
 	reports.sql reports_customers.sql reports_visitors.sql product_search.sql \
-	arriving_rows.sql monitoring.sql retention.sql retention_batches.sql health.sql schedule.sql webhook_dispatcher.sql \
+	arriving_rows.sql monitoring.sql retention.sql retention_batches.sql credentials.sql health.sql schedule.sql webhook_dispatcher.sql \
 	table_changes.sql store.sql epilogue.sql)
 
 # An upgrade is what stands by hand in sql/upgrade, from the version that it starts at up to this one, and then the

@@ -7,6 +7,9 @@ CREATE DATABASE regress_brainsait_columns TEMPLATE template0 ENCODING 'UTF8' LOC
 SET client_min_messages = warning;
 SET datestyle = 'ISO';
 CREATE EXTENSION brainsait;
+\getenv source PG_ABS_SRCDIR
+\set key :source '/test/fixtures/credential_key.sql'
+\i :key
 DROP ROLE IF EXISTS regress_columns_app, regress_columns_migrator;
 CREATE ROLE regress_columns_app LOGIN IN ROLE brainsait_app;
 CREATE ROLE regress_columns_migrator LOGIN IN ROLE brainsait_owner;

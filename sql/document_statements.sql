@@ -10,6 +10,9 @@ SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 CREATE EXTENSION brainsait;
+\getenv source PG_ABS_SRCDIR
+\set key :source '/test/fixtures/credential_key.sql'
+\i :key
 DROP ROLE IF EXISTS regress_statements_app, regress_statements_operator;
 CREATE ROLE regress_statements_app LOGIN IN ROLE brainsait_app;
 CREATE ROLE regress_statements_operator LOGIN IN ROLE brainsait_operator;

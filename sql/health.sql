@@ -6,6 +6,9 @@ SET client_min_messages = warning;
 CREATE SCHEMA "shop %s";
 CREATE EXTENSION brainsait SCHEMA "shop %s";
 SET search_path = "shop %s";
+\getenv source PG_ABS_SRCDIR
+\set key :source '/test/fixtures/credential_key.sql'
+\i :key
 SET timezone = 'Asia/Riyadh';
 CREATE ROLE regress_health_operator IN ROLE brainsait_operator;
 CREATE ROLE regress_health_app IN ROLE brainsait_app;
@@ -19,7 +22,7 @@ FROM tenants, (VALUES (now(), 200, 1, 'delivered', NULL), (NULL, 404, 1, 'dead',
                       (NULL, 500, 6, 'dead', NULL)) AS settled (delivered, answer, attempts, ended, retry);
 INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload) SELECT id, gen_random_uuid(), 'order.created', '{}' FROM tenants;
 INSERT INTO integrations (tenant_id, name, type, credentials)
-SELECT id, name, type, credentials::jsonb FROM tenants, (VALUES ('none', NULL), ('empty', '{}'), ('sealed', '{"ciphertext": "c2VhbGVk", "key": 1}')) AS i (type, credentials);
+SELECT id, name, type, credentials::jsonb FROM tenants, (VALUES ('none', NULL), ('empty', '{}'), ('null', 'null'), ('sealed', '{"ciphertext": "c2VhbGVk", "key": 1}')) AS i (type, credentials);
 
 SET SESSION AUTHORIZATION regress_health_operator;
 SELECT * FROM health_check();
@@ -28,7 +31,7 @@ SELECT count(*) AS without_revenue FROM health_check(false);
 SELECT credentials FROM integrations;
 SET SESSION AUTHORIZATION regress_health_app;
 SELECT * FROM health_check();
-SELECT count_clear_credentials();
+SELECT count_credentials('clear');
 RESET SESSION AUTHORIZATION;
 
 -- The rows that differ once a statement has run; all of it as an operator sees it. Then everything is as it was.
@@ -84,10 +87,19 @@ SELECT ills($$INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, 
     SELECT id, gen_random_uuid(), 'x', '{}', open, now() - interval '61 minutes' FROM tenants, unnest(ARRAY['pending', 'leased']) AS open$$);
 SELECT ills($$INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, next_attempt_at)
     SELECT id, id, 'x', '{}', now() - interval '49 hours' FROM tenants LIMIT 1$$);
--- Credentials
+-- Credentials, as those of before 0.2.0 are, or of somebody who disables a trigger; an envelope's five names and nothing
+-- in them; a secret; and keys that went.
+ALTER TABLE integrations DISABLE TRIGGER zz_brainsait_seal;
+ALTER TABLE webhooks DISABLE TRIGGER zz_brainsait_seal;
 SELECT ills($$UPDATE integrations SET credentials = '{"api_key": "sk_live"}' WHERE type = 'none'$$);
 SELECT ills($$UPDATE integrations SET credentials = '"sk_live"' WHERE type = 'empty' AND name = 'A'$$);
-SELECT ills($$UPDATE integrations SET credentials = '{"ciphertext": {"api_key": "sk_live"}}' WHERE type = 'sealed' AND name = 'A'$$);
+SELECT ills($$UPDATE integrations SET credentials = '{"ciphertext": "c2VhbGVk", "key": 1}' WHERE type = 'null' AND name = 'A'$$);
+SELECT ills($$UPDATE integrations SET credentials = '{"version": 1, "key": 1, "nonce": "AA==", "ciphertext": "sk_live", "tag": ""}' WHERE type = 'sealed' AND name = 'A'$$);
+SELECT ills($$UPDATE webhooks SET secret = 'clear', previous_secret = 'sealed:1:1:AAAA' WHERE id = 'aaaaaaaa-0000-4000-8000-000000000000'$$);
+SELECT ills($$UPDATE integrations SET credentials = credentials || '{"key": 7}' WHERE type = 'sealed'$$);
+ALTER TABLE integrations ENABLE ALWAYS TRIGGER zz_brainsait_seal;
+ALTER TABLE webhooks ENABLE ALWAYS TRIGGER zz_brainsait_seal;
+SELECT ills('SET LOCAL brainsait.credential_key_file = ''no/such/file''');
 
 SELECT ills('');
 DROP EXTENSION brainsait CASCADE;

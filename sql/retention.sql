@@ -10,6 +10,9 @@ SET datestyle = 'German';
 CREATE SCHEMA "shop %s";
 CREATE EXTENSION brainsait SCHEMA "shop %s";
 SET search_path = "shop %s";
+\getenv source PG_ABS_SRCDIR
+\set key :source '/test/fixtures/credential_key.sql'
+\i :key
 DROP ROLE IF EXISTS regress_retention_operator, regress_retention_app, regress_retention_migrator;
 CREATE ROLE regress_retention_operator IN ROLE brainsait_operator;
 CREATE ROLE regress_retention_app IN ROLE brainsait_app;

@@ -182,6 +182,8 @@ INSERT INTO conformance.deviations VALUES
     ('webhooks', 'unique (tenant_id, id)', NULL, 'yes', 'what composite references point at'),
     ('idx_webhooks_tenant_id', 'index', 'btree (tenant_id)', 'UNIQUE btree (tenant_id, id)',
      'serves queries by tenant and is what composite references point at'),
+    ('webhooks.previous_secret', 'type', NULL, 'character varying(255)', 'a rotated secret overlaps with the one before'),
+    ('webhooks.previous_secret_until', 'type', NULL, 'timestamp with time zone', 'a rotated secret overlaps with the one before'),
     ('idx_tenants_slug', 'index', 'btree (slug)', 'UNIQUE btree (slug)',
      'the documented unique key itself: a second index on slug would only cost writes'),
     ('idx_orders_number', 'index', 'btree (number)', 'UNIQUE btree (number)',

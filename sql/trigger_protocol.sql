@@ -4,6 +4,9 @@ SET client_min_messages = warning;
 CREATE SCHEMA shop;
 CREATE EXTENSION brainsait SCHEMA shop;
 SET search_path = shop;
+\getenv source PG_ABS_SRCDIR
+\set key :source '/test/fixtures/credential_key.sql'
+\i :key
 INSERT INTO tenants (id, name, slug) VALUES ('aaaaaaaa-0000-4000-8000-000000000000', 'Acme', 'acme');
 -- Somebody to whom every event matters.
 INSERT INTO webhooks (tenant_id, url, events, secret) SELECT id, 'https://example.sa', '{*}', 's' FROM tenants;
@@ -19,6 +22,8 @@ INSERT INTO made_for VALUES
     ('validate_tenant_settings', '', 'BEFORE', 'INSERT UPDATE', 'ROW'),
     ('tenant_changed', '', 'AFTER', 'INSERT UPDATE DELETE', 'ROW'),
     ('tenant_changed', '', 'BEFORE AFTER', 'INSERT UPDATE DELETE TRUNCATE', 'STATEMENT'),
+    ('seal_integration', '', 'BEFORE', 'INSERT UPDATE', 'ROW'),
+    ('seal_webhook', '', 'BEFORE', 'INSERT UPDATE', 'ROW'),
     ('revenue_order_changed', '', 'AFTER', 'INSERT UPDATE DELETE', 'ROW'),
     ('revenue_payment_leaves', '', 'BEFORE', 'UPDATE DELETE', 'ROW'),
     ('revenue_payment_changed', '', 'AFTER', 'INSERT UPDATE DELETE', 'ROW'),
@@ -36,10 +41,12 @@ CREATE TABLE shape (name text, columns text, key text, change text);
 INSERT INTO shape VALUES
     ('right', 'id uuid, tenant_id uuid, user_id uuid, number varchar(50), status text, total numeric, currency text,
                customer_email text, payment_status text, created_at timestamptz, updated_at timestamptz, order_id uuid,
-               refunded_amount numeric, settings jsonb, slug varchar(100)',
+               refunded_amount numeric, settings jsonb, slug varchar(100), credentials jsonb, secret varchar(255),
+               previous_secret varchar(255)',
      '''aaaaaaaa-0000-4000-8000-000000000000''', 'order_id = NULL, settings = ''{"timezone": "Asia/Riyadh"}'''),
     ('wrong', 'id int, tenant_id int, user_id int, number int, status int, total int, currency int, customer_email int,
-               payment_status int, created_at int, updated_at int, order_id int, refunded_amount int, settings int, slug int',
+               payment_status int, created_at int, updated_at int, order_id int, refunded_amount int, settings int, slug int,
+               credentials int, secret int, previous_secret int',
      '1', 'order_id = 2, settings = 3, total = 4, refunded_amount = 5, created_at = 6'),
     ('short', 'id int', '1', 'id = id + 1');
 

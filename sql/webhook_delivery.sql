@@ -5,6 +5,9 @@ SET client_min_messages = warning;
 CREATE SCHEMA shop;
 CREATE EXTENSION brainsait SCHEMA shop;
 SET search_path = shop;
+\getenv source PG_ABS_SRCDIR
+\set key :source '/test/fixtures/credential_key.sql'
+\i :key
 CREATE ROLE regress_webhook_worker IN ROLE brainsait_operator;
 INSERT INTO tenants (id, name, slug) VALUES ('aaaaaaaa-0000-4000-8000-000000000000', 'A', 'a'), ('bbbbbbbb-0000-4000-8000-000000000000', 'B', 'b');
 INSERT INTO webhooks (id, tenant_id, url, events, secret)
@@ -219,6 +222,47 @@ SELECT call, refused('SELECT ' || call) FROM unnest(ARRAY[
     'complete_webhook_delivery(gen_random_uuid(), 1, 600)', 'complete_webhook_delivery(gen_random_uuid(), 1, -2147483648)', 'complete_webhook_delivery(gen_random_uuid(), 1, 200, NULL, -1)',
     'replay_webhook_deliveries(NULL, now())', 'replay_webhook_deliveries(gen_random_uuid(), NULL)', 'replay_webhook_deliveries(''dddddddd-0000-4000-8000-000000000000'', now())',
     'replay_webhook_deliveries(gen_random_uuid(), now(), now(), NULL)']) AS call;
+
+-- Secrets: the one before signs too, until its time is over; one that does not open puts off its own deliveries alone.
+DELETE FROM webhook_deliveries;
+UPDATE webhooks SET status = 'active', failing_since = NULL, disabled_at = NULL, disabled_reason = NULL;
+UPDATE webhooks SET secret = 'new', previous_secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', previous_secret_until = now() + interval '1 hour'
+WHERE id = 'aaaaaaaa-0000-4000-8000-000000000000';
+SELECT count(*) FILTER (WHERE secret ~ '^sealed:1:1:' AND previous_secret ~ '^sealed:1:1:') AS sealed FROM webhooks WHERE previous_secret IS NOT NULL;
+ALTER TABLE webhooks DISABLE TRIGGER zz_brainsait_seal;
+UPDATE webhooks SET secret = (SELECT secret FROM webhooks WHERE id = 'aaaaaaaa-0000-4000-8000-000000000000')
+WHERE id = 'bbbbbbbb-0000-4000-8000-000000000000';
+ALTER TABLE webhooks ENABLE ALWAYS TRIGGER zz_brainsait_seal;
+INSERT INTO webhook_deliveries (tenant_id, webhook_id, event_id, event_type, payload)
+SELECT id, id, gen_random_uuid(), 'order.x', '{"a": 1}' FROM tenants WHERE slug IN ('a', 'b');
+CREATE FUNCTION signed_by(headers jsonb, body text, written text, key bytea, OUT plain text, OUT standard text) LANGUAGE sql AS $$
+    SELECT (SELECT string_agg(header, ' ' ORDER BY header COLLATE "C") FROM jsonb_each_text(headers) AS h (header, value)
+            WHERE header LIKE 'X-BrainSAIT-Sig%' AND value = encode(hmac_by_hand(body, written::bytea), 'hex')),
+           (SELECT string_agg(place::text, ' ') FROM regexp_split_to_table(headers ->> 'webhook-signature', ' ') WITH ORDINALITY AS s (value, place)
+            WHERE value = 'v1,' || encode(hmac_by_hand(concat_ws('.', headers ->> 'webhook-id', headers ->> 'webhook-timestamp', body), key), 'base64'))
+$$;
+CREATE VIEW who_signs AS SELECT url, s.written, signed.*
+FROM claim_webhook_deliveries() CROSS JOIN (VALUES ('new', 'new'::bytea), ('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', decode('MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'base64'))) AS s (written, key)
+CROSS JOIN signed_by(headers, body, s.written, s.key) AS signed ORDER BY url, written;
+SELECT * FROM who_signs;
+CREATE VIEW put_off AS SELECT t.slug, d.status, d.attempt_count, d.failures, d.next_attempt_at > now() AS later, d.error
+FROM webhook_deliveries d JOIN tenants t ON t.id = d.tenant_id ORDER BY t.slug;
+SELECT * FROM put_off;
+-- Its time is over.
+UPDATE webhooks SET previous_secret_until = now() WHERE id = 'aaaaaaaa-0000-4000-8000-000000000000';
+UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now();
+SELECT * FROM who_signs;
+-- Keys that are not there, and back again.
+SET brainsait.credential_key_file = '';
+UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now();
+SELECT count(*) AS claimed FROM claim_webhook_deliveries();
+SELECT * FROM put_off;
+SET brainsait.credential_key_file = 'brainsait_test_key';
+UPDATE webhooks SET secret = 'right again' WHERE id = 'bbbbbbbb-0000-4000-8000-000000000000';
+UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now();
+SELECT url FROM claim_webhook_deliveries() ORDER BY url;
+DROP VIEW who_signs, put_off;
+DROP FUNCTION signed_by;
 
 -- How endpoints fare.
 DELETE FROM webhook_deliveries;

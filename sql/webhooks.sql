@@ -5,6 +5,9 @@ SET client_min_messages = warning;
 CREATE SCHEMA "shop %s";
 CREATE EXTENSION brainsait SCHEMA "shop %s";
 SET search_path = "shop %s";
+\getenv source PG_ABS_SRCDIR
+\set key :source '/test/fixtures/credential_key.sql'
+\i :key
 SET timezone = 'Asia/Riyadh';
 CREATE ROLE regress_webhooks_app IN ROLE brainsait_app;
 INSERT INTO tenants (id, name, slug) VALUES

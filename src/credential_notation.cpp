@@ -2,8 +2,6 @@
 
 #include "credential_notation.hpp"
 
-#include "pg/guard.hpp"
-
 extern "C" {
 #include "mb/pg_wchar.h"
 #include "utils/jsonb.h"
@@ -47,10 +45,10 @@ bool has_names_of_envelope(Jsonb *object) {
   return true;
 }
 
-/// What stands in a field, empty where it is of another type.
+/// What stands in a field; no number and no base64 where it is of another type.
 std::string_view field_text(const JsonbValue &value, jbvType type) {
   if (value.type != type)
-    return {};
+    return "?";
   if (type == jbvNumeric)
     return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
   return {value.val.string.val, std::size_t(value.val.string.len)};
@@ -75,21 +73,23 @@ bool is_envelope(SecretColumn column, Datum value) {
   return has_names_of_envelope(DatumGetJsonbP(value));
 }
 
-core::Envelope read_envelope(SecretColumn column, Datum value, int sqlstate) {
-  core::Envelope envelope;
-  pg::Failure failure;
-  bool read;
+bool parse_envelope(SecretColumn column, Datum value, core::Envelope &envelope,
+                    pg::Failure &failure) {
   if (column == SecretColumn::webhook_secret) {
     std::string_view written = view(DatumGetTextPP(value));
     std::span<uint8> buffer(static_cast<uint8 *>(palloc(written.size())), written.size());
-    read = pg::guarded(failure, [&] { envelope = core::read_envelope_text(written, buffer); });
-  } else {
-    core::EnvelopeFields found = fields_of(DatumGetJsonbP(value));
-    std::size_t size = found.ciphertext.size();
-    std::span<uint8> buffer(static_cast<uint8 *>(palloc(size + 1)), size);
-    read = pg::guarded(failure, [&] { envelope = core::read_envelope_fields(found, buffer); });
+    return pg::guarded(failure, [&] { envelope = core::read_envelope_text(written, buffer); });
   }
-  if (!read)
+  core::EnvelopeFields found = fields_of(DatumGetJsonbP(value));
+  std::size_t size = found.ciphertext.size();
+  std::span<uint8> buffer(static_cast<uint8 *>(palloc(size + 1)), size);
+  return pg::guarded(failure, [&] { envelope = core::read_envelope_fields(found, buffer); });
+}
+
+core::Envelope read_envelope(SecretColumn column, Datum value, int sqlstate) {
+  core::Envelope envelope;
+  pg::Failure failure;
+  if (!parse_envelope(column, value, envelope, failure))
     ereport(ERROR,
             (errcode(sqlstate), errmsg("malformed envelope in %s", secret_column_name(column)),
              errdetail("%s", failure.message)));

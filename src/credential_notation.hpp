@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/credential_envelope.hpp"
-#include "pg/postgres.hpp"
+#include "pg/guard.hpp"
 
 namespace brainsait {
 
@@ -18,8 +18,11 @@ const char *secret_column_name(SecretColumn column);
 /// other, a secret that begins like one. read_envelope() may refuse it all the same.
 bool is_envelope(SecretColumn column, Datum value);
 
-/// The envelope that is_envelope() found, its ciphertext in the current memory context. Raises
-/// `sqlstate` where it is malformed.
+/// Reads the envelope that is_envelope() found, its ciphertext in the current memory context.
+/// False, with the reason, where it is malformed.
+bool parse_envelope(SecretColumn column, Datum value, core::Envelope &envelope,
+                    pg::Failure &failure);
+/// The same; raises `sqlstate` where it is malformed.
 core::Envelope read_envelope(SecretColumn column, Datum value, int sqlstate);
 
 /// A value of the column's type that holds the envelope.

@@ -126,8 +126,20 @@ Datum seal_secret(SecretColumn column, const SecretRow &row, Datum plain) {
   return write_envelope(column, envelope);
 }
 
-text *open_webhook_secret(const pg::Store &, const pg_uuid_t &tenant, const pg_uuid_t &webhook,
-                          text *stored) {
+Datum reseal_secret(SecretColumn column, const SecretRow &from, const SecretRow &to, Datum stored) {
+  Datum plain = open_secret(column, from, stored);
+  Datum sealed = seal_secret(column, to, plain);
+  if (plain != stored)
+    forget_secret(plain);
+  return sealed;
+}
+
+void forget_secret(Datum secret) {
+  auto *value = reinterpret_cast<varlena *>(DatumGetPointer(secret));
+  explicit_bzero(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+text *open_webhook_secret(const pg_uuid_t &tenant, const pg_uuid_t &webhook, text *stored) {
   return DatumGetTextPP(
       open_secret(SecretColumn::webhook_secret, {tenant, webhook}, PointerGetDatum(stored)));
 }

@@ -21,8 +21,7 @@ inline constexpr std::size_t longest_webhook_secret = 146;
 /// A webhook's secret, or the one before it, from what its row stores, in the current memory
 /// context; the caller overwrites it when done. Raises 55000 where the key file lacks the key,
 /// XX001 for the envelope of another row or one that was changed.
-text *open_webhook_secret(const pg::Store &store, const pg_uuid_t &tenant, const pg_uuid_t &webhook,
-                          text *stored);
+text *open_webhook_secret(const pg_uuid_t &tenant, const pg_uuid_t &webhook, text *stored);
 
 /// The credentials or the secret that a row stores. Errors as above.
 Datum open_secret(SecretColumn column, const SecretRow &row, Datum stored);
@@ -34,6 +33,12 @@ bool opens(SecretColumn column, const SecretRow &row, const core::Envelope &enve
 /// The envelope of credentials or a secret. Raises 55000 without a key, 22001 for a secret that is
 /// too long, 22023 for an empty one, 54000 for credentials of more than 1 MB.
 Datum seal_secret(SecretColumn column, const SecretRow &row, Datum plain);
+
+/// The envelope in `to` of what `from` stores, sealed anew. Errors as of both.
+Datum reseal_secret(SecretColumn column, const SecretRow &from, const SecretRow &to, Datum stored);
+
+/// Overwrites a secret that open_secret() or new_webhook_secret() made.
+void forget_secret(Datum secret);
 
 /// A new secret for a webhook as Standard Webhooks has them: whsec_ and 32 random bytes in base64.
 text *new_webhook_secret();

@@ -1,9 +1,11 @@
-// Keeps tenant tokens out of pg_stat_activity and the server's log. A token that stands in a
-// statement as a literal, or that the log shows as a parameter, would be anybody's for as long as
-// it lives: all tenants share one login, and each may see what that login runs.
+// Keeps tenant tokens and credentials out of pg_stat_activity and the server's log. A token that
+// stands in a statement as a literal, or that the log shows as a parameter, would be anybody's for
+// as long as it lives: all tenants share one login, and each may see what that login runs.
+// Credentials are encrypted in their tables, and would lie in clear beside them.
 
 #include "statement_privacy.hpp"
 
+#include "core/literals.hpp"
 #include "core/tenant_token.hpp"
 
 extern "C" {
@@ -22,19 +24,27 @@ constexpr std::size_t shortest_text = core::token_size;
 constexpr std::size_t longest_word = 40;
 constexpr char sign_of_tokens[] = "set_tenant_token";
 constexpr char shown_instead[] = "SELECT set_tenant_token(<hidden>)";
+constexpr char shown_of_credentials[] = "<hidden: it writes credentials>";
 
 // When the message from the client began in which a token was last seen.
 TimestampTz private_since = 0;
+// The same for credentials.
+TimestampTz credentials_since = 0;
 emit_log_hook_type previous_hook = nullptr;
 
 bool may_hold_token(const char *statement) {
   return statement != nullptr && strnlen(statement, shortest_text) == shortest_text;
 }
 
+void show_instead(const char *text) {
+  if (MyBackendType == B_BACKEND)
+    pgstat_report_activity(STATE_RUNNING, text);
+}
+
 /// Takes what the session runs out of pg_stat_activity, where it could hold a token.
 void hide_activity() {
-  if (MyBackendType == B_BACKEND && may_hold_token(debug_query_string))
-    pgstat_report_activity(STATE_RUNNING, shown_instead);
+  if (may_hold_token(debug_query_string))
+    show_instead(shown_instead);
 }
 
 void hide(void *) {
@@ -192,10 +202,57 @@ void clean(ErrorData *record) {
   }
 }
 
+std::span<char> span(char *text) { return {text, text == nullptr ? 0 : std::strlen(text)}; }
+
+bool may_write_credentials(const char *text) {
+  return text != nullptr && core::may_write_credentials(text);
+}
+
+/// What debug_print_parse and its like log: constants are lists of numbers there.
+bool is_tree(const char *text) {
+  return text != nullptr && std::strstr(text, ":constvalue") != nullptr;
+}
+
+/// Errors whose texts quote what could not be read: data exceptions, and syntax errors.
+bool quotes_input(int sqlstate) {
+  return ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_DATA_EXCEPTION ||
+         sqlstate == ERRCODE_SYNTAX_ERROR;
+}
+
+/// Takes credentials out of a record. Of an error the client gets the same texts: those that quote
+/// nothing are left alone.
+void clean_of_credentials(ErrorData *record) {
+  bool is_private =
+      credentials_since != 0 && credentials_since == GetCurrentStatementStartTimestamp();
+  for (const char *text : {debug_query_string, static_cast<const char *>(record->message),
+                           static_cast<const char *>(record->detail),
+                           static_cast<const char *>(record->internalquery)})
+    is_private = is_private || may_write_credentials(text);
+  if (!is_private)
+    return;
+  record->hide_stmt = true;
+  record->hide_ctx = true;
+  core::star_literals(span(record->internalquery));
+  // Of a statement that fails before it comes to a row, this is the only sight.
+  if (record->elevel >= ERROR)
+    show_instead(shown_of_credentials);
+  if (record->elevel < ERROR) {
+    core::star_literals(span(record->message));
+    if (is_tree(record->detail))
+      std::memset(record->detail, '*', std::strlen(record->detail));
+    core::star_literals(span(record->detail));
+  } else if (quotes_input(record->sqlerrcode)) {
+    core::star_quoted(span(record->message));
+    core::star_quoted(span(record->detail));
+  }
+}
+
 // In place and without memory of its own: this runs while errors are being reported.
 void on_log_record(ErrorData *record) {
-  if (record->output_to_server && MyProc != nullptr)
+  if (record->output_to_server && MyProc != nullptr) {
     clean(record);
+    clean_of_credentials(record);
+  }
   if (previous_hook != nullptr)
     previous_hook(record);
 }
@@ -213,6 +270,11 @@ void begin_private_statement(PrivateStatement &statement) {
 
 void end_private_statement(const PrivateStatement &statement) {
   error_context_stack = statement.callback.previous;
+}
+
+void hide_statement_with_credentials() {
+  credentials_since = GetCurrentStatementStartTimestamp();
+  show_instead(shown_of_credentials);
 }
 
 void init_statement_privacy() {

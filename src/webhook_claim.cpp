@@ -72,7 +72,9 @@ pg::StoreQuery lease_due(
     "RETURNING d.id, d.created_at, d.webhook_id, d.tenant_id, d.event_id,"
     "  d.event_type::pg_catalog.text, d.attempt_count, d.failures, d.payload::pg_catalog.text,"
     "  w.url::pg_catalog.text, w.secret::pg_catalog.text,"
-    "  COALESCE(w.status OPERATOR(pg_catalog.=) 'active', false), d.delivered_at IS NOT NULL",
+    "  COALESCE(w.status OPERATOR(pg_catalog.=) 'active', false), d.delivered_at IS NOT NULL,"
+    "  CASE WHEN w.previous_secret_until OPERATOR(pg_catalog.>) $2"
+    "       THEN w.previous_secret::pg_catalog.text END",
     UUIDARRAYOID, TIMESTAMPTZOID, INT8OID, INT8OID, TIMESTAMPTZOID);
 
 /// Gives a leased delivery that is not to be sent another status.
@@ -95,6 +97,7 @@ struct Leased {
   text *body;
   text *url;
   text *secret;
+  text *previous_secret; ///< nullptr where it has none, or no longer
   bool is_endpoint_active;
   bool is_delivered;
 };
@@ -123,10 +126,15 @@ pg_uuid_t uuid_column(uint64 row, int number) {
   return *DatumGetUUIDP(pg::result_datum(row, number, is_null));
 }
 
-text *text_column(uint64 row, int number) {
+text *optional_text_column(uint64 row, int number) {
   bool is_null;
   Datum value = pg::result_datum(row, number, is_null);
-  return is_null ? cstring_to_text("") : DatumGetTextPCopy(value);
+  return is_null ? nullptr : DatumGetTextPCopy(value);
+}
+
+text *text_column(uint64 row, int number) {
+  text *value = optional_text_column(row, number);
+  return value == nullptr ? cstring_to_text("") : value;
 }
 
 Datum value_column(uint64 row, int number) {
@@ -149,6 +157,7 @@ Leased read_leased(uint64 row) {
   leased.secret = text_column(row, 11);
   leased.is_endpoint_active = DatumGetBool(value_column(row, 12));
   leased.is_delivered = DatumGetBool(value_column(row, 13));
+  leased.previous_secret = optional_text_column(row, 14);
   return leased;
 }
 
@@ -200,9 +209,9 @@ void handle(Claim &claim, const Leased &leased) {
     settle_as(claim, leased, "dead", 0, leased.failures, "no worker finished it within its lease");
   else if (!leased.is_endpoint_active)
     settle_as(claim, leased, "dead", 0, leased.failures, "the endpoint is not active");
-  else if (!open_webhook_secrets(*claim.store,
-                                 {leased.tenant, leased.webhook, leased.secret, nullptr}, secrets,
-                                 error))
+  else if (!open_webhook_secrets(
+               {leased.tenant, leased.webhook, leased.secret, leased.previous_secret}, secrets,
+               error))
     put_off(claim, leased, error);
   else {
     hand_out(claim, leased, secrets);

@@ -9,11 +9,11 @@ extern "C" {
 namespace brainsait {
 namespace {
 
-WebhookSecrets open_both(const pg::Store &store, const StoredWebhookSecrets &stored) {
+WebhookSecrets open_both(const StoredWebhookSecrets &stored) {
   WebhookSecrets secrets = {};
-  secrets.current = open_webhook_secret(store, stored.tenant, stored.webhook, stored.current);
+  secrets.current = open_webhook_secret(stored.tenant, stored.webhook, stored.current);
   if (stored.previous != nullptr)
-    secrets.previous = open_webhook_secret(store, stored.tenant, stored.webhook, stored.previous);
+    secrets.previous = open_webhook_secret(stored.tenant, stored.webhook, stored.previous);
   return secrets;
 }
 
@@ -29,8 +29,8 @@ void forget_webhook_secrets(const WebhookSecrets &secrets) {
   forget_text(secrets.previous);
 }
 
-bool open_webhook_secrets(const pg::Store &store, const StoredWebhookSecrets &stored,
-                          WebhookSecrets &secrets, const char *&error) {
+bool open_webhook_secrets(const StoredWebhookSecrets &stored, WebhookSecrets &secrets,
+                          const char *&error) {
   MemoryContext context = CurrentMemoryContext;
   ResourceOwner owner = CurrentResourceOwner;
   volatile bool opened = false;
@@ -38,7 +38,7 @@ bool open_webhook_secrets(const pg::Store &store, const StoredWebhookSecrets &st
   MemoryContextSwitchTo(context);
   PG_TRY();
   {
-    secrets = open_both(store, stored);
+    secrets = open_both(stored);
     ReleaseCurrentSubTransaction();
     opened = true;
   }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "pg/store.hpp"
 #include "webhook_signature.hpp"
 
 namespace brainsait {
@@ -13,10 +12,10 @@ struct StoredWebhookSecrets {
   text *previous; ///< nullptr where it has none, or no longer
 };
 
-/// Opens them in the current memory context, in an owner session. Where that fails, returns false
+/// Opens them in the current memory context. Where that fails, returns false
 /// with the reason in `error`: one endpoint's secret must not stand in the way of others.
-bool open_webhook_secrets(const pg::Store &store, const StoredWebhookSecrets &stored,
-                          WebhookSecrets &secrets, const char *&error);
+bool open_webhook_secrets(const StoredWebhookSecrets &stored, WebhookSecrets &secrets,
+                          const char *&error);
 
 /// Overwrites them.
 void forget_webhook_secrets(const WebhookSecrets &secrets);

@@ -1,28 +1,5 @@
 -- health_check(): whether all is well, one row per thing that can go wrong.
 
--- Credentials may be read by nobody but the owner, and so are only counted.
-CREATE FUNCTION owner_count_clear_credentials() RETURNS bigint
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS
-$body$
-DECLARE
-    found bigint;
-BEGIN
-    EXECUTE 'SELECT count(*) FROM @extschema@.integrations i
-             WHERE i.credentials IS NOT NULL AND i.credentials NOT IN (''{}'', ''null'')
-               AND NOT coalesce(jsonb_typeof(i.credentials) = ''object'' AND jsonb_typeof(i.credentials -> ''ciphertext'') = ''string'', false)'
-        INTO found;
-    RETURN found;
-END
-$body$;
-COMMENT ON FUNCTION owner_count_clear_credentials() IS 'Internal to count_clear_credentials(): counts them as the owner.';
-CREATE FUNCTION count_clear_credentials() RETURNS bigint
-    LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'brainsait_as_owner';
-COMMENT ON FUNCTION count_clear_credentials() IS
-    'Internal to health_check(): how many integrations have credentials that are no envelope, which is an object with a text named ciphertext.';
-REVOKE ALL ON FUNCTION owner_count_clear_credentials(), count_clear_credentials() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION owner_count_clear_credentials() TO brainsait_owner;
-GRANT EXECUTE ON FUNCTION count_clear_credentials() TO brainsait_operator;
-
 CREATE FUNCTION count_default_rows(parent regclass) RETURNS bigint
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS
 $body$
@@ -126,10 +103,17 @@ BEGIN
     RETURN NEXT;
 
     check_name := 'credentials';
-    found := @extschema@.count_clear_credentials();
+    found := @extschema@.count_credentials('clear');
     status := CASE WHEN found = 0 THEN 'ok' ELSE 'fail' END;
-    detail := CASE WHEN found = 0 THEN 'none in clear' ELSE format('%s integrations have credentials in clear', found) END;
-    hint := CASE WHEN found > 0 THEN 'Encrypt them, and store {"ciphertext": ...}.' END;
+    detail := CASE WHEN found = 0 THEN 'none in clear' ELSE format('%s credentials and secrets are in clear', found) END;
+    hint := CASE WHEN found > 0 THEN 'CALL rotate_credential_keys(), with keys in the file of brainsait.credential_key_file.' END;
+    RETURN NEXT;
+
+    check_name := 'credential keys';
+    found := @extschema@.count_credentials('shut');
+    status := CASE WHEN found = 0 THEN 'ok' ELSE 'fail' END;
+    detail := CASE WHEN found = 0 THEN 'all that are in use are there' ELSE format('%s credentials and secrets are encrypted with keys that are not there', found) END;
+    hint := CASE WHEN found > 0 THEN 'Put those keys back into the file of brainsait.credential_key_file, and reload; the server''s log says why a file is not used.' END;
     RETURN NEXT;
 END
 $body$;

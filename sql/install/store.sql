@@ -23,7 +23,7 @@ VALUES
     ('revenue_metrics_live', 'v', 'id uuid, tenant_id uuid, date date, total_revenue numeric(15,2), order_count integer, customer_count integer, average_order_value numeric(10,2), currency character varying(3), created_at timestamp with time zone, paid_revenue numeric(15,2), paid_order_count integer, refunded_amount numeric(15,2), net_revenue numeric(15,2)'),
     ('analytics_events', 'p', 'id uuid, tenant_id uuid, event_type character varying(100), user_id uuid, session_id character varying(255), properties jsonb, "timestamp" timestamp with time zone'),
     ('integrations', 'r', 'id uuid, tenant_id uuid, name character varying(100), type character varying(50), status character varying(50), config jsonb, credentials jsonb, last_sync timestamp with time zone, created_at timestamp with time zone, updated_at timestamp with time zone'),
-    ('webhooks', 'r', 'id uuid, tenant_id uuid, url character varying(500), events text[], secret character varying(255), status character varying(50), description text, created_at timestamp with time zone, updated_at timestamp with time zone, failing_since timestamp with time zone, disabled_at timestamp with time zone, disabled_reason text'),
+    ('webhooks', 'r', 'id uuid, tenant_id uuid, url character varying(500), events text[], secret character varying(255), status character varying(50), description text, created_at timestamp with time zone, updated_at timestamp with time zone, failing_since timestamp with time zone, disabled_at timestamp with time zone, disabled_reason text, previous_secret character varying(255), previous_secret_until timestamp with time zone'),
     ('webhook_deliveries', 'p', 'id uuid, webhook_id uuid, event_id uuid, event_type character varying(100), payload jsonb, response_status integer, response_body text, response_time integer, attempt_count integer, delivered_at timestamp with time zone, created_at timestamp with time zone, tenant_id uuid, status character varying(20), next_attempt_at timestamp with time zone, failures integer, error text'),
     ('webhook_health', 'v', 'webhook_id uuid, tenant_id uuid, url character varying(500), status character varying(50), pending bigint, leased bigint, oldest_age interval, delivered bigint, dead bigint, success_rate numeric, latency_p50 double precision, latency_p95 double precision, latency_p99 double precision, failing_since timestamp with time zone, disabled_at timestamp with time zone, disabled_reason text'),
     ('slow_queries', 'v', 'query text, mean_time double precision, calls bigint, total_time double precision'),
@@ -108,6 +108,7 @@ BEGIN
     PERFORM @extschema@.attach_revenue_rollup();
     PERFORM @extschema@.attach_arrivals();
     PERFORM @extschema@.attach_webhooks();
+    PERFORM @extschema@.attach_credentials();
     PERFORM @extschema@.attach_maintenance();
     PERFORM @extschema@.isolate_table(('@extschema@.' || quote_ident(shape.table_name))::regclass,
                           CASE WHEN shape.table_name = 'tenants' THEN 'id'::name ELSE 'tenant_id' END)
@@ -139,7 +140,7 @@ BEGIN
     GRANT INSERT, UPDATE, DELETE ON @extschema@.integrations, @extschema@.webhooks TO brainsait_app, brainsait_operator;
     GRANT SELECT (id, tenant_id, name, type, status, config, last_sync, created_at, updated_at)
         ON @extschema@.integrations TO brainsait_app, brainsait_operator;
-    GRANT SELECT (id, tenant_id, url, events, status, description, created_at, updated_at, failing_since, disabled_at, disabled_reason)
+    GRANT SELECT (id, tenant_id, url, events, status, description, created_at, updated_at, failing_since, disabled_at, disabled_reason, previous_secret_until)
         ON @extschema@.webhooks TO brainsait_app, brainsait_operator;
 
     -- The store itself writes these. The document's retention command deletes deliveries as the application.

@@ -25,7 +25,9 @@ SELECT * FROM (VALUES
     (9, 'webhook_deliveries', 'CONSTRAINT', 'idx_webhook_deliveries_webhook_id', 'UNIQUE (webhook_id, event_id, created_at, tenant_id)',
      'One event, one delivery per endpoint: all rows of an event bear its own time.', NULL),
     (10, 'webhook_deliveries', 'INDEX', 'idx_webhook_deliveries_open', '(tenant_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL',
-     'What workers claim, tenant by tenant. What is delivered or dead is not in it.', NULL)
+     'What workers claim, tenant by tenant. What is delivered or dead is not in it.', NULL),
+    (11, 'webhooks', 'COLUMN', 'previous_secret', 'varchar(255)', 'The secret before the latest rotate_webhook_secret(), encrypted.', NULL),
+    (12, 'webhooks', 'COLUMN', 'previous_secret_until', 'timestamptz', 'Until then deliveries are signed with previous_secret too.', NULL)
 ) AS change (place, table_name, kind, object, definition, comment, afterwards)
 $body$;
 COMMENT ON FUNCTION table_changes() IS

@@ -262,6 +262,8 @@ class Webhook(Model):
     failing_since = time_column()
     disabled_at = time_column()
     disabled_reason = Column(Text)
+    previous_secret = deferred(Column(String(255)))
+    previous_secret_until = time_column()
     deliveries = relationship("WebhookDelivery", viewonly=True,
                               primaryjoin=lambda: Webhook.id == foreign(WebhookDelivery.webhook_id))
     __table_args__ = (UniqueConstraint("tenant_id", "id", name="idx_webhooks_tenant_id"), Index("idx_webhooks_status", "status"))

@@ -1,5 +1,8 @@
 -- Two tenants with the same kinds of rows. What "mine" may see says own; what it must not see says secret, in every text,
 -- in every id (bbbbbbbb) and in every number (77371). Filled again by refill(), since half of the statements commit.
+COPY (SELECT '1 ' || repeat('0123456789abcdef', 4)) TO PROGRAM 'umask 077 && cat > brainsait_test_key';
+SELECT format('ALTER DATABASE %I SET brainsait.credential_key_file = ''brainsait_test_key''', current_database()) \gexec
+SET brainsait.credential_key_file = 'brainsait_test_key';
 CREATE FUNCTION fill(tenant uuid, mark text, amount numeric) RETURNS void LANGUAGE plpgsql AS $body$
 DECLARE
     prefix text := left(tenant::text, 8);

@@ -78,6 +78,7 @@ require_report_limit
 resolve_tenant
 revenue_customer
 revenue_deltas_from
+rotate_webhook_secret
 revenue_growth
 search_products
 session_report

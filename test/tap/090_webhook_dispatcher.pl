@@ -4,7 +4,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use StoreCluster;
-use TenantTokens;
 use WebhookEndpoints;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -14,12 +13,10 @@ my $node = new_cluster('dispatcher', start => 0, conf => <<'CONF');
 fsync = off
 shared_preload_libraries = 'brainsait_dispatcher'
 brainsait_dispatcher.allow_local = on
-brainsait.credential_key_file = 'credential_keys'
 brainsait_dispatcher.requests_per_second = 0
 brainsait_dispatcher.timeout = 3s
 brainsait_dispatcher.naptime = 500ms
 CONF
-key_file($node->data_dir . '/credential_keys', 1 => 'k' x 32);
 $node->start;
 my $store = create_store($node, 'shop');
 my $tenant = add_tenant($node, $store, slug => 'riyadh');

@@ -5,7 +5,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use StoreCluster;
-use TenantTokens;
 use WebhookEndpoints;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -16,11 +15,9 @@ fsync = off
 shared_preload_libraries = 'brainsait_dispatcher'
 brainsait_dispatcher.databases = 'shop, "Second Shop", shop'
 brainsait_dispatcher.allow_local = on
-brainsait.credential_key_file = 'credential_keys'
 brainsait_dispatcher.requests_per_second = 0
 brainsait_dispatcher.naptime = 500ms
 CONF
-key_file($node->data_dir . '/credential_keys', 1 => 'k' x 32);
 $node->start;
 my $receiver = start_receiver('life');
 

@@ -241,6 +241,7 @@ sub writing {
             sql => "BEGIN; INSERT INTO order_items (order_id, product_name, price, total) VALUES ('$b1', 'x', 1, 1)" },
         { name => 'an event for Bazaar', sql => "INSERT INTO analytics_events (tenant_id, event_type) VALUES ('$B', 'x')", expect => '42501' },
         { name => 'an event into a partition', sql => "INSERT INTO analytics_events_default (tenant_id, event_type, \"timestamp\") VALUES ('$B', 'x', '2001-05-05')", expect => '42501' },
+        { name => 'a new secret for a webhook of Bazaar\'s', sql => "SELECT rotate_webhook_secret((left('$B', -1) || 1)::uuid)", expect => 'P0002' },
         { name => 'a webhook for Bazaar', sql => "INSERT INTO webhooks (tenant_id, url, events, secret) VALUES ('$B', 'x', '{}', 'x')", expect => '42501' },
         { name => 'a delivery for Bazaar', expect => '42501',
             sql => "INSERT INTO webhook_deliveries (tenant_id, webhook_id, event_id, event_type, payload) VALUES ('$B', '$b1', '$b1', 'x', '{}')" },

@@ -52,7 +52,11 @@ log_statement = 'none'
 max_prepared_transactions = 50
 max_connections = 100
 shared_buffers = 32MB
+brainsait.credential_key_file = 'credential_keys'
 CONF
+    # A key to encrypt credentials with, the same for all servers.
+    PostgreSQL::Test::Utils::append_to_file($node->data_dir . '/credential_keys', '1 ' . '0123456789abcdef' x 4 . "\n");
+    chmod 0600, $node->data_dir . '/credential_keys';
     $node->append_conf('postgresql.conf', $options{conf}) if defined $options{conf};
     $node->start unless defined $options{start} && !$options{start};
     return $node;

@@ -9,8 +9,7 @@ package WebhookEndpoints;
 #   settle($node, $db, 'every delivery is delivered or dead');
 #   my @requests = requests($receiver, '/ok');
 #
-# A test is skipped as a whole where there is no python3, where the dispatcher's library is not installed, or where the
-# store has nothing to claim.
+# A test is skipped as a whole where there is no python3, or where the dispatcher's library is not installed.
 
 use strict;
 use warnings;
@@ -29,11 +28,6 @@ our @EXPORT = qw(start_receiver stop_receiver requests connections add_webhook e
 IPC::Run::run([ $ENV{PG_CONFIG} // 'pg_config', '--pkglibdir' ], '>', \my $folder) or die 'pg_config does not run';
 chomp $folder;
 plan skip_all => 'brainsait_dispatcher is not installed' unless -e "$folder/brainsait_dispatcher.so";
-# The dispatcher may be installed beside a store of a version that has no webhooks to send.
-IPC::Run::run([ $ENV{PG_CONFIG} // 'pg_config', '--sharedir' ], '>', \my $shared) or die 'pg_config does not run';
-chomp $shared;
-my ($version) = slurp_file("$shared/extension/brainsait.control") =~ /^default_version\s*=\s*'(.*)'/m;
-plan skip_all => 'the store has no claim_webhook_deliveries()' unless slurp_file("$shared/extension/brainsait--$version.sql") =~ /CREATE FUNCTION claim_webhook_deliveries\b/;
 plan skip_all => 'there is no python3' unless IPC::Run::run([ 'python3', '-c', 'import ssl, http.server' ], '>', \my $out, '2>', \my $err);
 
 # What every endpoint here is given.
