@@ -109,7 +109,7 @@ void star_quoted(std::span<char> text) noexcept {
   bool inside = false;
   for (char &character : text) {
     if (character == '"')
-      inside = !inside;
+      inside = true;
     else if (inside)
       character = '*';
   }

@@ -13,7 +13,7 @@ namespace brainsait::core {
 /// stay. A constant that is cut short is starred to the end.
 void star_literals(std::span<char> text) noexcept;
 
-/// Stars in place of what stands in double quotes, where messages quote input.
+/// Stars from the first double quote on, where messages quote input: it may hold quotes itself.
 void star_quoted(std::span<char> text) noexcept;
 
 /// Whether a statement is one that may write credentials: it names integrations or webhooks, and a
