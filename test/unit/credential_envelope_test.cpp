@@ -177,7 +177,8 @@ TEST(Envelope, OpensWhereItWasSealed) {
     const std::string text = as_text(sealed.envelope);
     EXPECT_EQ(opened(key, a_place(), text), std::string(plain.begin(), plain.end()));
     if (size > 3) {
-      EXPECT_EQ(std::ranges::search(text, plain).size(), 0U) << "the text itself is in it";
+      EXPECT_EQ(std::search(text.begin(), text.end(), plain.begin(), plain.end()), text.end())
+          << "the text itself is in it";
     }
   }
 }
