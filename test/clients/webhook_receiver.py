@@ -82,6 +82,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         entry = {
             "kind": "request", "path": self.path, "id": identity, "times": times, "at_once": at_once,
             "valid": holds(self.headers, body), "body": body.decode(), "type": self.headers["Content-Type"],
+            "headers": dict(self.headers.items()),
         }
         try:
             entry["status"] = self.respond(path, times)
