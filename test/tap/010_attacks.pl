@@ -78,8 +78,8 @@ require_report_limit
 resolve_tenant
 revenue_customer
 revenue_deltas_from
-rotate_webhook_secret
 revenue_growth
+rotate_webhook_secret
 search_products
 session_report
 set_tenant
