@@ -6,7 +6,6 @@
 -- and so does a privilege that was taken back.
 
 DROP FUNCTION @extschema@.store_parts();
-DROP FUNCTION @extschema@.count_clear_credentials(), @extschema@.owner_count_clear_credentials();
 
 -- The tables are not left out of an upgrade, whatever the session has set.
 SET LOCAL row_security = on;

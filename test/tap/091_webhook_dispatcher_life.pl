@@ -140,6 +140,8 @@ add_webhook($node, $primary_store, $tenant, "$receiver->{url}/ok", 'test.ok');
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'base', has_streaming => 1);
+# The copy of a backup is open to others, and keys that are so are not used.
+chmod 0600, $standby->data_dir . '/credential_keys' or die $!;
 $standby->start;
 is($standby->safe_psql('postgres', dispatchers($primary_store)), 0, 'a standby has no dispatcher');
 is((run_as($standby, $primary_store, $standby->safe_psql('postgres', 'SELECT current_user'), 'SELECT start_webhook_dispatcher()'))[2], '25006', 'nor may it be started');
