@@ -24,9 +24,11 @@ BEGIN
                             FOR EACH ROW EXECUTE FUNCTION %1$s.%3$I()', '@extschema@', sealed.name, sealed.function);
         EXECUTE format('ALTER TABLE %s.%I ENABLE ALWAYS TRIGGER zz_brainsait_seal', '@extschema@', sealed.name);
     END LOOP;
+    COMMENT ON TABLE @extschema@.integrations IS 'Connections to other services. The application role writes credentials, which are stored encrypted, and cannot read them back.';
+    COMMENT ON COLUMN @extschema@.webhooks.secret IS 'What deliveries are signed with, encrypted. Generated where it is left out.';
 END
 $body$;
-COMMENT ON FUNCTION attach_credentials() IS 'Internal to create_store(): puts the triggers that encrypt on integrations and webhooks.';
+COMMENT ON FUNCTION attach_credentials() IS 'Internal to create_store(): puts the triggers that encrypt on integrations and webhooks, and says so in comments.';
 
 -- Reading them back: for whom a DBA lets.
 

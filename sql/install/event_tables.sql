@@ -42,7 +42,6 @@ BEGIN
             CONSTRAINT integrations_status_not_empty CHECK (status <> '')
         );
         CREATE INDEX idx_integrations_type ON @extschema@.integrations (type);
-        COMMENT ON TABLE @extschema@.integrations IS 'Connections to other services. The application role writes credentials, which are stored encrypted, and cannot read them back.';
     END IF;
 
     IF to_regclass('@extschema@.webhooks') IS NULL THEN
@@ -61,7 +60,6 @@ BEGIN
         );
         CREATE INDEX idx_webhooks_status ON @extschema@.webhooks (status);
         COMMENT ON TABLE @extschema@.webhooks IS 'Endpoints that a tenant wants events sent to. The application role writes secret and cannot read it back.';
-        COMMENT ON COLUMN @extschema@.webhooks.secret IS 'What deliveries are signed with, encrypted. Generated where it is left out.';
     END IF;
 
     IF to_regclass('@extschema@.webhook_deliveries') IS NULL THEN

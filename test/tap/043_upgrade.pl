@@ -158,7 +158,9 @@ for my $database (sort keys %stores) {
     is($node->safe_psql($database, q{SELECT extversion FROM pg_extension WHERE extname = 'brainsait'}), $this, "$database: it is $this");
     is_deeply(rows_of($database, $schema, $columns{$database}), $rows{$database}, "$database: every row is what it was");
 }
-like(($session->query(sprintf $in_session, 103))[0], qr/t\n?\z/, 'the session with the earlier library goes on');
+# New triggers call functions that the earlier library does not have.
+$session->query(sprintf $in_session, 103);
+like($session->{stderr}, qr/42883: could not find function "brainsait_/, 'the session with the earlier library has to connect anew to write');
 ($out, $err) = $session->query('SELECT count(*) FROM product_page()');
 $session->quit;
 
