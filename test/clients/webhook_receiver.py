@@ -59,9 +59,20 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def setup(self):
         log(kind="connection")
+        self.entry = None
         super().setup()
 
+    def note(self, status):
+        """Writes the request down, once: before its answer goes out, since the sender may act on that at once."""
+        entry, self.entry = self.entry, None
+        if entry is None:
+            return
+        with lock:
+            now_open[entry["path"]] -= 1
+        log(**entry, **({} if status is None else {"status": status}))
+
     def answer(self, status, body=b"thanks", **headers):
+        self.note(status)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -77,19 +88,18 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         with lock:
             seen[self.path, identity] += 1
             times = seen[self.path, identity]
-            now_open[path[1]] += 1
-            at_once = now_open[path[1]]
-        entry = {
+            now_open[self.path] += 1
+            at_once = now_open[self.path]
+        self.entry = {
             "kind": "request", "path": self.path, "id": identity, "times": times, "at_once": at_once,
             "valid": holds(self.headers, body), "body": body.decode(), "type": self.headers["Content-Type"],
             "headers": dict(self.headers.items()),
         }
+        status = None
         try:
-            entry["status"] = self.respond(path, times)
+            status = self.respond(path, times)
         finally:
-            with lock:
-                now_open[path[1]] -= 1
-            log(**entry)
+            self.note(status)
 
     def respond(self, path, times):
         if path[1] == "status":
