@@ -205,9 +205,9 @@ CREATE FUNCTION pg_temp.f() RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER
 SELECT pg_temp.f()
 SQL
         { name => 'EXPLAIN under SET ROLE', @guard, expect => qr/rows=/, sql => 'SET ROLE brainsait_app; EXPLAIN SELECT FROM orders' },
-        { name => 'the plan as a message', @guard, expect => '= 2', messages => qr/PLANNEDSTMT.*:plan_rows/s,
+        { name => 'the plan as a message', @guard, expect => '= 2', messages => qr/PLANNEDSTMT.*\bplan_rows/s,
             sql => "SET client_min_messages = log; SET debug_print_plan = on; SELECT count(*) FROM orders" },
-        { name => 'the plan as a message by set_config()', @guard, expect => '= 2', messages => qr/PLANNEDSTMT.*:plan_rows/s,
+        { name => 'the plan as a message by set_config()', @guard, expect => '= 2', messages => qr/PLANNEDSTMT.*\bplan_rows/s,
             sql => "SET client_min_messages = log; SELECT set_config('debug_print_plan', 'on', true) \\g /dev/null\nSELECT count(*) FROM orders" },
         { name => 'the volume in pg_class', sql => "SELECT reltuples >= 5 FROM pg_class WHERE oid = 'orders'::regclass", expect => '= t',
             residue => 'every role reads the catalogs, and PostgreSQL itself needs them readable' },
