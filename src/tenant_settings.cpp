@@ -2,7 +2,12 @@
 
 #include "pg/query.hpp"
 #include "pg/relation_changes.hpp"
+#include "pg/row_lookup.hpp"
 #include "pg/uuid_cache.hpp"
+
+extern "C" {
+#include "utils/fmgrprotos.h"
+}
 
 namespace brainsait {
 namespace {
@@ -33,8 +38,8 @@ const char *text_column(int number, MemoryContext context, const char *fallback)
   return value == nullptr ? fallback : MemoryContextStrdup(context, value);
 }
 
-TenantSettings read_settings(const pg::Store &store, const pg_uuid_t &tenant,
-                             MemoryContext context) {
+TenantSettings query_settings(const pg::Store &store, const pg_uuid_t &tenant,
+                              MemoryContext context) {
   TenantSettings settings = {};
   settings.id = tenant;
   pg::OwnerSession session = pg::begin_owner_session(store);
@@ -50,6 +55,61 @@ TenantSettings read_settings(const pg::Store &store, const pg_uuid_t &tenant,
   }
   pg::end_owner_session(session);
   return settings;
+}
+
+/// settings ->> key in `context`, or `fallback` where it is null.
+const char *setting(Datum settings, bool is_null, const char *key, MemoryContext context,
+                    const char *fallback) {
+  if (is_null)
+    return fallback;
+  LOCAL_FCINFO(call, 2);
+  InitFunctionCallInfoData(*call, nullptr, 2, InvalidOid, nullptr, nullptr);
+  call->args[0] = {settings, false};
+  call->args[1] = {CStringGetTextDatum(key), false};
+  Datum found = jsonb_object_field_text(call);
+  return call->isnull ? fallback : MemoryContextStrdup(context, TextDatumGetCString(found));
+}
+
+/// The same as the query, without one.
+TenantSettings settings_of_row(const pg::RowLookup &found, const pg_uuid_t &tenant,
+                               MemoryContext context) {
+  TenantSettings settings = {};
+  settings.id = tenant;
+  settings.exists = true;
+  bool is_null;
+  Datum slug = found.value("slug", is_null);
+  settings.slug = is_null ? "" : MemoryContextStrdup(context, TextDatumGetCString(slug));
+  Datum status = found.value("status", is_null);
+  settings.admitted = is_null || is_admitted(TextDatumGetCString(DirectFunctionCall1Coll(
+                                     lower, found.collation("status"), status)));
+  Datum json = found.value("settings", is_null);
+  settings.time_zone = setting(json, is_null, "timezone", context, "UTC");
+  settings.order_number_format = setting(json, is_null, "order_number_format", context, nullptr);
+  settings.order_number_reset = setting(json, is_null, "order_number_reset", context, "never");
+  return settings;
+}
+
+TenantSettings read_settings(const pg::Store &store, const pg_uuid_t &tenant,
+                             MemoryContext context) {
+  pg::RowLookup lookup;
+  switch (lookup.open(store, store.tenants, tenant)) {
+  case pg::RowLookup::Outcome::unknown:
+    return query_settings(store, tenant, context);
+  case pg::RowLookup::Outcome::missing: {
+    TenantSettings settings = {};
+    settings.id = tenant;
+    return settings;
+  }
+  case pg::RowLookup::Outcome::found:
+    break;
+  }
+  bool usual = lookup.has("slug", VARCHAROID) && lookup.has("status", VARCHAROID) &&
+               lookup.has("settings", JSONBOID);
+  TenantSettings settings = {};
+  if (usual)
+    settings = settings_of_row(lookup, tenant, context);
+  lookup.close();
+  return usual ? settings : query_settings(store, tenant, context);
 }
 
 } // namespace
