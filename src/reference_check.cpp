@@ -17,6 +17,7 @@
 
 #include "pg/plain_table.hpp"
 #include "pg/relation_changes.hpp"
+#include "pg/row_places.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -42,6 +43,7 @@ struct Reference {
   Oid index; ///< InvalidOid where PostgreSQL has to check
   int column_count;
   AttrNumber columns[most_columns]; ///< of the referencing table, in the order of the index
+  AttrNumber keys[most_columns];    ///< of the referenced table, likewise
   Oid equality;                     ///< the function that compares two uuids
 };
 
@@ -61,13 +63,18 @@ struct Checked {
 constexpr uint32 checked_count = 64;
 Checked checked[checked_count];
 
+/// Of referenced rows: a tenant's is asked for with everything that is inserted.
+pg::RowPlaces places;
+
 ExecutorStart_hook_type previous_start = nullptr;
 
 void on_relation_change(Oid relation) {
   for (Reference &reference : kept)
     if (relation == InvalidOid || relation == reference.referencing ||
-        relation == reference.referenced)
+        relation == reference.referenced) {
       reference.constraint = InvalidOid;
+      places.forget();
+    }
 }
 
 /// Where `column` stands in a foreign key's referenced columns, or -1.
@@ -93,6 +100,7 @@ bool takes_index(Reference &reference, const ForeignKeyCacheInfo &key, Relation 
         key.conpfeqop[place] != equality)
       return false;
     reference.columns[i] = key.conkey[place];
+    reference.keys[i] = form.indkey.values[i];
   }
   reference.column_count = key.nkeys;
   return true;
@@ -144,6 +152,39 @@ const Reference &reference_of(Relation referencing, Oid constraint) {
   return reference;
 }
 
+uint32 hash_of(const Reference &reference, const Datum *key) {
+  uint32 hash = hash_bytes_uint32(reference.constraint);
+  for (int i = 0; i < reference.column_count; ++i)
+    hash = hash_combine(hash, hash_bytes(DatumGetUUIDP(key[i])->data, UUID_LEN));
+  return hash;
+}
+
+bool has_key(const Reference &reference, const Datum *key, TupleTableSlot *row) {
+  for (int i = 0; i < reference.column_count; ++i) {
+    bool is_null;
+    Datum value = slot_getattr(row, reference.keys[i], &is_null);
+    if (is_null || std::memcmp(DatumGetUUIDP(value), DatumGetUUIDP(key[i]), UUID_LEN) != 0)
+      return false;
+  }
+  return true;
+}
+
+bool find_by_index(const Reference &reference, Relation table, const Datum *key, uint32 hash,
+                   TupleTableSlot *row) {
+  Relation index = index_open(reference.index, AccessShareLock);
+  ScanKeyData conditions[most_columns];
+  for (int i = 0; i < reference.column_count; ++i)
+    ScanKeyEntryInitialize(&conditions[i], 0, AttrNumber(i + 1), BTEqualStrategyNumber, UUIDOID,
+                           InvalidOid, reference.equality, key[i]);
+  IndexScanDesc scan =
+      BRAINSAIT_INDEX_BEGINSCAN(table, index, GetActiveSnapshot(), reference.column_count);
+  index_rescan(scan, conditions, reference.column_count, nullptr, 0);
+  bool found = places.find(scan, hash, row);
+  index_endscan(scan);
+  index_close(index, AccessShareLock);
+  return found;
+}
+
 /// Finds the row with that key as of now and locks it against deletion and change of its key.
 bool lock_referenced(const Reference &reference, const Datum *key) {
   Relation table = table_open(reference.referenced, RowShareLock);
@@ -151,30 +192,22 @@ bool lock_referenced(const Reference &reference, const Datum *key) {
     table_close(table, NoLock);
     return false;
   }
-  Relation index = index_open(reference.index, AccessShareLock);
-  ScanKeyData conditions[most_columns];
-  for (int i = 0; i < reference.column_count; ++i)
-    ScanKeyEntryInitialize(&conditions[i], 0, AttrNumber(i + 1), BTEqualStrategyNumber, UUIDOID,
-                           InvalidOid, reference.equality, key[i]);
   // What this very command inserted counts as well.
   CommandCounterIncrement();
   PushActiveSnapshot(GetTransactionSnapshot());
   TupleTableSlot *row = table_slot_create(table, nullptr);
-  IndexScanDesc scan =
-      BRAINSAIT_INDEX_BEGINSCAN(table, index, GetActiveSnapshot(), reference.column_count);
-  index_rescan(scan, conditions, reference.column_count, nullptr, 0);
+  uint32 hash = hash_of(reference, key);
   bool locked = false;
-  if (index_getnext_slot(scan, ForwardScanDirection, row)) {
+  if ((places.fetch(table, hash, GetActiveSnapshot(), row) && has_key(reference, key, row)) ||
+      find_by_index(reference, table, key, hash, row)) {
     TM_FailureData failure;
     ItemPointerData place = row->tts_tid;
     locked = table_tuple_lock(table, &place, GetActiveSnapshot(), row, GetCurrentCommandId(false),
                               LockTupleKeyShare, LockWaitBlock,
                               TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure) == TM_Ok;
   }
-  index_endscan(scan);
   ExecDropSingleTupleTableSlot(row);
   PopActiveSnapshot();
-  index_close(index, AccessShareLock);
   table_close(table, NoLock);
   return locked;
 }
@@ -192,22 +225,18 @@ Checked &place_of(const Reference &reference, const Datum *key, Checked &now) {
   return checked[(hash ^ reference.constraint) % checked_count];
 }
 
-bool is_satisfied(const TriggerData &data) {
-  if (IsolationUsesXactSnapshot())
-    return false;
-  const Reference &reference = reference_of(data.tg_relation, data.tg_trigger->tgconstraint);
+/// Whether the row's reference by that constraint is there, and locked.
+bool holds(Relation referencing, Oid constraint, TupleTableSlot *row) {
+  const Reference &reference = reference_of(referencing, constraint);
   if (!OidIsValid(reference.index))
     return false;
   Datum key[most_columns];
   for (int i = 0; i < reference.column_count; ++i) {
     bool is_null;
-    key[i] = slot_getattr(data.tg_trigslot, reference.columns[i], &is_null);
+    key[i] = slot_getattr(row, reference.columns[i], &is_null);
     if (is_null)
       return false;
   }
-  // A row that is there no more references nothing.
-  if (!table_tuple_satisfies_snapshot(data.tg_relation, data.tg_trigslot, SnapshotSelf))
-    return false;
   Checked now;
   bool keeps = reference.column_count <= int(std::size(now.key));
   if (keeps && std::memcmp(&place_of(reference, key, now), &now, sizeof now) == 0)
@@ -217,6 +246,13 @@ bool is_satisfied(const TriggerData &data) {
   if (keeps)
     place_of(reference, key, now) = now;
   return true;
+}
+
+bool is_satisfied(const TriggerData &data) {
+  // A row that is there no more references nothing.
+  return !IsolationUsesXactSnapshot() &&
+         table_tuple_satisfies_snapshot(data.tg_relation, data.tg_trigslot, SnapshotSelf) &&
+         holds(data.tg_relation, data.tg_trigger->tgconstraint, data.tg_trigslot);
 }
 
 /// In the place of RI_FKey_check_ins.
@@ -255,6 +291,19 @@ void start_executor(QueryDesc *query, int flags) {
 }
 
 } // namespace
+
+bool references_hold(Relation table, TupleTableSlot *row) {
+  if (IsolationUsesXactSnapshot())
+    return false;
+  const TriggerDesc *triggers = table->trigdesc;
+  for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+    const Trigger &trigger = triggers->triggers[i];
+    if (trigger.tgfoid == F_RI_FKEY_CHECK_INS &&
+        (trigger.tgdeferrable || !holds(table, trigger.tgconstraint, row)))
+      return false;
+  }
+  return true;
+}
 
 void init_reference_check() {
   pg::listen_to_relations(on_relation_change);

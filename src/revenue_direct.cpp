@@ -4,6 +4,7 @@
 
 #include "pg/plain_table.hpp"
 #include "pg/relation_changes.hpp"
+#include "reference_check.hpp"
 #include "revenue_queue.hpp"
 
 extern "C" {
@@ -30,19 +31,20 @@ enum Column {
   refunded_amount,
   net_revenue
 };
-constexpr pg::PlainColumn columns[] = {{"tenant_id", UUIDOID},
-                                       {"date", DATEOID},
-                                       {"currency", VARCHAROID},
-                                       {"id", UUIDOID},
-                                       {"created_at", TIMESTAMPTZOID},
-                                       {"total_revenue", NUMERICOID},
-                                       {"order_count", INT4OID},
-                                       {"customer_count", INT4OID},
-                                       {"average_order_value", NUMERICOID},
-                                       {"paid_revenue", NUMERICOID},
-                                       {"paid_order_count", INT4OID},
-                                       {"refunded_amount", NUMERICOID},
-                                       {"net_revenue", NUMERICOID}};
+constexpr pg::PlainColumn columns[] = {
+    {"tenant_id", UUIDOID},
+    {"date", DATEOID},
+    {"currency", VARCHAROID},
+    {"id", UUIDOID, pg::PlainColumn::Filled::by_default},
+    {"created_at", TIMESTAMPTZOID, pg::PlainColumn::Filled::by_default},
+    {"total_revenue", NUMERICOID},
+    {"order_count", INT4OID},
+    {"customer_count", INT4OID},
+    {"average_order_value", NUMERICOID},
+    {"paid_revenue", NUMERICOID},
+    {"paid_order_count", INT4OID},
+    {"refunded_amount", NUMERICOID},
+    {"net_revenue", NUMERICOID}};
 pg::PlainTable table("revenue_metrics", columns, 3);
 } // namespace metrics
 
@@ -58,7 +60,7 @@ pg::PlainTable table("revenue_customers", columns, 4);
 
 namespace deltas {
 constexpr pg::PlainColumn columns[] = {
-    {"written_by", INT8OID},       {"id", INT8OID, true},
+    {"written_by", INT8OID},       {"id", INT8OID, pg::PlainColumn::Filled::by_sequence},
     {"tenant_id", UUIDOID},        {"date", DATEOID},
     {"currency", VARCHAROID},      {"customer", UUIDOID},
     {"customer_orders", INT4OID},  {"total_revenue", NUMERICOID},
@@ -127,6 +129,19 @@ bool add_to_row(pg::PlainRow &row, const core::BucketDelta &delta, std::int64_t 
   return DatumGetInt32(row.values[order_count]) != 0;
 }
 
+/// The row of a bucket in which nothing is counted yet.
+pg::PlainRow empty_row(const Datum (&key)[3]) {
+  using namespace metrics;
+  pg::PlainRow row = {};
+  std::copy(std::begin(key), std::end(key), row.values);
+  Datum zero = numeric_of(0);
+  for (int amount : {total_revenue, paid_revenue, refunded_amount, net_revenue})
+    row.values[amount] = table.fit(amount, zero);
+  for (int count : {order_count, customer_count, paid_order_count})
+    row.values[count] = Int32GetDatum(0);
+  return row;
+}
+
 bool add_orders(pg::PlainRow &row, std::int32_t orders, std::int64_t &appeared) {
   using namespace customers;
   std::int64_t before = DatumGetInt32(row.values[order_count]);
@@ -134,6 +149,13 @@ bool add_orders(pg::PlainRow &row, std::int32_t orders, std::int64_t &appeared) 
     return false;
   appeared = int(before + orders > 0) - int(before > 0);
   return true;
+}
+
+bool insert_customer(const Datum (&key)[4], std::int32_t orders, std::int64_t &appeared) {
+  using namespace customers;
+  pg::PlainRow row = {{key[0], key[1], key[2], key[3], Int32GetDatum(orders)}, {}};
+  appeared = orders > 0;
+  return table.insert(row, nullptr);
 }
 
 } // namespace
@@ -145,14 +167,20 @@ bool add_customer_directly(const pg::Store &store, const BucketArguments &bucket
     return false;
   const Datum key[] = {bucket.tenant, bucket.date, bucket.currency,
                        PointerGetDatum(customer.customer.data())};
-  pg::PlainRow row;
-  bool written;
-  if (table.find(key, row)) {
-    written = add_orders(row, customer.orders, appeared) && table.update(row);
-  } else {
-    row = {{key[0], key[1], key[2], key[3], Int32GetDatum(customer.orders)}, {}};
-    appeared = customer.orders > 0;
-    written = table.insert(row);
+  // Mostly customers come once a day, and looking for a row before it is inserted costs as much as
+  // inserting it. So it is looked for first only after a customer that had one.
+  static bool expects_none = true;
+  bool written = false;
+  if (expects_none && customer.orders > 0) {
+    written = insert_customer(key, customer.orders, appeared);
+    expects_none = written;
+  }
+  if (!written) {
+    pg::PlainRow row;
+    bool found = table.find(key, row);
+    expects_none = !found;
+    written = found ? add_orders(row, customer.orders, appeared) && table.update(row)
+                    : insert_customer(key, customer.orders, appeared);
   }
   table.close();
   return written;
@@ -165,7 +193,13 @@ bool add_to_bucket_directly(const pg::Store &store, const BucketArguments &bucke
     return false;
   const Datum key[] = {bucket.tenant, bucket.date, bucket.currency};
   pg::PlainRow row;
-  bool written = table.find(key, row) && add_to_row(row, delta, appeared) && table.update(row);
+  bool written;
+  if (table.find(key, row)) {
+    written = add_to_row(row, delta, appeared) && table.update(row);
+  } else {
+    row = empty_row(key);
+    written = add_to_row(row, delta, appeared) && table.insert(row, references_hold);
+  }
   table.close();
   return written;
 }
@@ -182,7 +216,7 @@ bool append_directly(const pg::Store &store, const DeltaRow &row) {
        count_of(row.delta.orders), numeric_of(row.delta.paid), count_of(row.delta.paid_orders),
        numeric_of(row.delta.refunded)},
       {false, false, false, false, false, customer == nullptr}};
-  bool written = table.insert(values);
+  bool written = table.insert(values, nullptr);
   table.close();
   return written;
 }

@@ -13,7 +13,7 @@ namespace brainsait {
 bool add_customer_directly(const pg::Store &store, const BucketArguments &bucket,
                            const CustomerDelta &customer, std::int64_t &appeared);
 
-/// Adds to a bucket's row, which must exist, and must not come to no order.
+/// Adds to a bucket's row, or inserts it, as long as it does not come to no order.
 bool add_to_bucket_directly(const pg::Store &store, const BucketArguments &bucket,
                             const core::BucketDelta &delta, std::int64_t appeared);
 

@@ -8,9 +8,11 @@ extern "C" {
 #include "catalog/pg_trigger.h"
 #include "commands/defrem.h"
 #include "commands/sequence.h"
+#include "common/hashfn.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/numeric.h"
 }
@@ -36,7 +38,6 @@ bool is_plain_index(Relation index) {
 
 bool PlainTable::open(const Store &store) {
   index_ = nullptr;
-  scan_ = nullptr;
   found_ = written_ = nullptr;
   changed_ = false;
   relation_ = nullptr;
@@ -59,6 +60,7 @@ bool PlainTable::open(const Store &store) {
 }
 
 void PlainTable::describe(const Store &store) {
+  places_.forget();
   // Set first: an invalidation that is heard of on the way takes it back.
   known_ = RelationGetRelid(relation_);
   schema_ = store.schema;
@@ -91,8 +93,9 @@ bool PlainTable::find_columns() {
     if (column == column_count_ || !fits_column(attribute, columns_[column]))
       return false;
     numbers_[column] = attribute.attnum;
-    sequences_[column] = columns_[column].serial ? default_sequence(attribute.attnum) : InvalidOid;
-    if (columns_[column].serial && !OidIsValid(sequences_[column]))
+    bool serial = columns_[column].filled == PlainColumn::Filled::by_sequence;
+    sequences_[column] = serial ? default_sequence(attribute.attnum) : InvalidOid;
+    if (serial && !OidIsValid(sequences_[column]))
       return false;
     ++found;
   }
@@ -164,23 +167,65 @@ bool PlainTable::find_key_index() {
   return all_plain && OidIsValid(key_index_);
 }
 
-bool PlainTable::find(const Datum *key, PlainRow &row) {
-  index_ = index_open(key_index_, RowExclusiveLock);
+uint32 PlainTable::hash_of(const Datum *key) const {
+  uint32 hash = 0;
+  for (int i = 0; i < key_count_; ++i) {
+    auto bytes = reinterpret_cast<const unsigned char *>(key[i]);
+    uint32 of_column = 0;
+    switch (columns_[i].type) {
+    case UUIDOID:
+      of_column = hash_bytes(bytes, UUID_LEN);
+      break;
+    case VARCHAROID:
+      of_column = hash_bytes(reinterpret_cast<const unsigned char *>(VARDATA_ANY(bytes)),
+                             int(VARSIZE_ANY_EXHDR(bytes)));
+      break;
+    default: // by value
+      of_column = hash_bytes_uint32(uint32(key[i]));
+    }
+    hash = hash_combine(hash, of_column);
+  }
+  return hash;
+}
+
+/// Whether the row in found_ has that key, byte by byte.
+bool PlainTable::has_key(const Datum *key) const {
+  for (int i = 0; i < key_count_; ++i) {
+    const auto &attribute = *TupleDescAttr(RelationGetDescr(relation_), numbers_[i] - 1);
+    bool is_null;
+    Datum value = slot_getattr(found_, numbers_[i], &is_null);
+    if (is_null || !datum_image_eq(value, key[i], attribute.attbyval, attribute.attlen))
+      return false;
+  }
+  return true;
+}
+
+bool PlainTable::find_by_index(const Datum *key, uint32 hash) {
+  if (index_ == nullptr)
+    index_ = index_open(key_index_, RowExclusiveLock);
   ScanKeyData conditions[PlainRow::max_columns];
   for (int i = 0; i < key_count_; ++i)
     ScanKeyEntryInitialize(&conditions[i], 0, AttrNumber(i + 1), BTEqualStrategyNumber,
                            index_->rd_opcintype[i], index_->rd_indcollation[i], equalities_[i],
                            key[i]);
-  found_ = table_slot_create(relation_, nullptr);
+  IndexScanDesc scan =
+      BRAINSAIT_INDEX_BEGINSCAN(relation_, index_, GetActiveSnapshot(), key_count_);
+  index_rescan(scan, conditions, key_count_, nullptr, 0);
+  bool found = places_.find(scan, hash, found_);
+  index_endscan(scan);
+  return found;
+}
+
+bool PlainTable::find(const Datum *key, PlainRow &row) {
+  if (found_ == nullptr)
+    found_ = table_slot_create(relation_, nullptr);
   CommandCounterIncrement();
   PushActiveSnapshot(GetLatestSnapshot());
-  scan_ = BRAINSAIT_INDEX_BEGINSCAN(relation_, index_, GetActiveSnapshot(), key_count_);
-  index_rescan(scan_, conditions, key_count_, nullptr, 0);
-  bool found = index_getnext_slot(scan_, ForwardScanDirection, found_);
+  uint32 hash = hash_of(key);
+  bool found = (places_.fetch(relation_, hash, GetActiveSnapshot(), found_) && has_key(key)) ||
+               find_by_index(key, hash);
   if (found)
     slot_getallattrs(found_);
-  index_endscan(scan_);
-  scan_ = nullptr;
   PopActiveSnapshot();
   if (!found)
     return false;
@@ -242,20 +287,56 @@ bool PlainTable::update(const PlainRow &row) {
   return true;
 }
 
-bool PlainTable::insert(PlainRow &row) {
-  if (relation_->trigdesc != nullptr)
-    return false;
+/// The value of the column's default, null where it has none.
+Datum PlainTable::default_value(int column, bool &is_null) const {
+  Node *expression = build_column_default(relation_, numbers_[column]);
+  is_null = expression == nullptr;
+  if (is_null)
+    return Datum(0);
+  EState *state = CreateExecutorState();
+  ExprState *evaluation = ExecPrepareExpr(reinterpret_cast<Expr *>(expression), state);
+  Datum value = ExecEvalExpr(evaluation, GetPerTupleExprContext(state), &is_null);
+  if (!is_null) {
+    const auto &attribute = *TupleDescAttr(RelationGetDescr(relation_), numbers_[column] - 1);
+    value = datumCopy(value, attribute.attbyval, attribute.attlen);
+  }
+  FreeExecutorState(state);
+  return value;
+}
+
+/// Fills in what is not the caller's.
+void PlainTable::fill_in(PlainRow &row) const {
   for (int i = 0; i < column_count_; ++i)
-    if (columns_[i].serial)
-      row.values[i] = Int64GetDatum(nextval_internal(sequences_[i], true)), row.nulls[i] = false;
+    switch (columns_[i].filled) {
+    case PlainColumn::Filled::by_caller:
+      break;
+    case PlainColumn::Filled::by_sequence:
+      row.values[i] = Int64GetDatum(nextval_internal(sequences_[i], true));
+      row.nulls[i] = false;
+      break;
+    case PlainColumn::Filled::by_default:
+      row.values[i] = default_value(i, row.nulls[i]);
+      break;
+    }
+}
+
+bool PlainTable::insert(PlainRow &row, ReferenceCheck references) {
+  if (references_ && references == nullptr)
+    return false;
+  fill_in(row);
   if (!has_needed_values(row))
     return false;
   written_ = slot_of(relation_, numbers_, column_count_, row);
+  if (references_ && !references(relation_, written_)) {
+    drop_written();
+    return false;
+  }
   table_tuple_insert(relation_, written_, GetCurrentCommandId(true), 0, nullptr);
   changed_ = true;
   if (insert_index_entries(written_, false))
     return true;
   withdraw(&written_->tts_tid);
+  drop_written();
   return false;
 }
 
@@ -288,11 +369,16 @@ void PlainTable::withdraw(ItemPointer place) {
   simple_table_tuple_delete(relation_, place, InvalidSnapshot);
 }
 
+void PlainTable::drop_written() {
+  if (written_ != nullptr)
+    ExecDropSingleTupleTableSlot(written_);
+  written_ = nullptr;
+}
+
 void PlainTable::close() {
   if (found_ != nullptr)
     ExecDropSingleTupleTableSlot(found_);
-  if (written_ != nullptr)
-    ExecDropSingleTupleTableSlot(written_);
+  drop_written();
   if (index_ != nullptr)
     index_close(index_, NoLock);
   table_close(relation_, NoLock);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "pg/row_places.hpp"
 #include "pg/store.hpp"
 
 extern "C" {
@@ -14,9 +15,14 @@ bool is_plain_index(Relation index);
 
 /// A column that a PlainTable knows.
 struct PlainColumn {
+  enum class Filled : std::uint8_t {
+    by_caller,
+    by_sequence, ///< by nextval() where a row is inserted
+    by_default   ///< by the column's default, whatever it is
+  };
   const char *name;
   Oid type;
-  bool serial = false; ///< filled by nextval() where a row is inserted
+  Filled filled = Filled::by_caller;
 };
 
 /// The values of a row's columns, in the order in which the PlainTable names them.
@@ -61,10 +67,14 @@ public:
   /// have to be checked.
   bool update(const PlainRow &row);
 
-  /// Inserts a row; values of serial columns are filled in. False where nothing was done, and the
-  /// query has to: a column may not be null, a trigger has to fire, or another transaction seems to
-  /// be inserting the same key.
-  bool insert(PlainRow &row);
+  /// Whether the foreign keys of a row that is to be inserted are known to hold.
+  using ReferenceCheck = bool (*)(Relation table, TupleTableSlot *row);
+
+  /// Inserts a row; what the caller does not give is filled in. False where nothing was done, and
+  /// the query has to: a column may not be null, a foreign key is not known to hold, or a row
+  /// with that key seems to be there already. Costs less than find() where there is no such
+  /// row yet, and leaves a dead one behind where there is.
+  bool insert(PlainRow &row, ReferenceCheck references);
 
   /// Ends what find() began, makes what was written visible to the transaction's next commands, and
   /// closes the table; its lock stays.
@@ -84,12 +94,18 @@ private:
   bool is_ordinary(const Store &store) const;
   bool references_only_by_key() const;
   bool find_columns();
+  uint32 hash_of(const Datum *key) const;
+  bool has_key(const Datum *key) const;
+  bool find_by_index(const Datum *key, uint32 hash);
   bool find_key_index();
   bool is_key_index(Relation index) const;
   bool has_needed_values(const PlainRow &row) const;
   Oid default_sequence(int number) const;
+  Datum default_value(int column, bool &is_null) const;
+  void fill_in(PlainRow &row) const;
   bool insert_index_entries(TupleTableSlot *slot, bool updated);
   void withdraw(ItemPointer place);
+  void drop_written();
 
   const char *name_;
   const PlainColumn *columns_;
@@ -104,11 +120,11 @@ private:
   Oid sequences_[PlainRow::max_columns] = {};
   Oid key_index_ = InvalidOid;
   Oid equalities_[PlainRow::max_columns] = {}; ///< functions of the key's columns
+  RowPlaces places_;
 
   // What is open.
   Relation relation_ = nullptr;
   Relation index_ = nullptr;
-  IndexScanDesc scan_ = nullptr;
   TupleTableSlot *found_ = nullptr;
   TupleTableSlot *written_ = nullptr;
   bool changed_ = false;
