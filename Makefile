@@ -27,7 +27,7 @@ OBJS = $(CORE_OBJS) $(patsubst %.cpp,%.o,$(sort $(wildcard src/pg/*.cpp) $(wildc
 # headers of libcurl 7.85 or later are.
 DISPATCHER_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/dispatcher/*.cpp))) \
 	$(addprefix src/pg/, database_worker.o guard.o key_lock.o query.o relation_changes.o session_key.o store.o) \
-	$(addprefix src/core/, request_queue.o response_text.o retry_after.o webhook_address.o)
+	$(addprefix src/core/, claim_shares.o request_queue.o response_text.o retry_after.o webhook_address.o)
 HAS_CURL := $(shell printf '%s\n' '\#include <curl/curl.h>' '\#if LIBCURL_VERSION_NUM < 0x075500' '\#error' '\#endif' | \
 	$(CXX) -E -x c++ - >/dev/null 2>&1 && echo yes)
 
@@ -79,7 +79,7 @@ $(UPGRADES): $(EXTENSION)--%--$(EXTVERSION).sql: $(UPGRADE_STEPS) $(INSTALL_SQL)
 	cat $(filter-out sql/install/prologue.sql,$(INSTALL_SQL)) | \
 	    sed -E 's/CREATE (FUNCTION|PROCEDURE|AGGREGATE) /CREATE OR REPLACE \1 /g' >> $@
 
-$(shlib): src/brainsait.map
+$(shlib): src/brainsait.map Makefile
 
 DISPATCHER = brainsait_dispatcher$(DLSUFFIX)
 ifeq ($(HAS_CURL),yes)
@@ -89,7 +89,7 @@ else
 all: say-no-dispatcher
 endif
 
-$(DISPATCHER): $(DISPATCHER_OBJS) src/dispatcher/dispatcher.map
+$(DISPATCHER): $(DISPATCHER_OBJS) src/dispatcher/dispatcher.map Makefile
 	$(CC) $(CFLAGS) $(CFLAGS_SL) -shared -o $@ $(DISPATCHER_OBJS) $(LDFLAGS) $(LDFLAGS_SL) \
 		-lcurl -lstdc++ -Wl,--version-script=src/dispatcher/dispatcher.map
 

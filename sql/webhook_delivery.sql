@@ -207,6 +207,21 @@ SELECT count(*), count(DISTINCT delivery_id) AS deliveries, count(DISTINCT tenan
 SELECT count(*) AS out_of_order FROM (
     SELECT round > lead(round) OVER (PARTITION BY tenant_id ORDER BY right(body::jsonb #>> '{data,object,number}', 1)) AS wrong FROM handed) AS o WHERE wrong;
 
+-- No more of a tenant than the worker wants, which does not count what cannot be sent; none of those that it holds enough of.
+DELETE FROM webhook_deliveries;
+INSERT INTO webhooks (tenant_id, url, events, secret) SELECT id, 'https://c1.example', '{order.created}', 's' FROM tenants WHERE slug = 'c1';
+INSERT INTO orders (tenant_id, number, total) SELECT id, slug || '-share-' || n, 1 FROM tenants, generate_series(1, 6) AS n WHERE slug IN ('c1', 'c2', 'c3');
+UPDATE webhooks SET status = 'disabled' WHERE url = 'https://c1.example';
+CREATE FUNCTION claimed(most integer, per_tenant integer, VARIADIC left_out text[]) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(slug || ' ' || times, ', ' ORDER BY slug) FROM (
+        SELECT t.slug, count(*) AS times
+        FROM claim_webhook_deliveries(most, '1 hour', per_tenant, ARRAY(SELECT id FROM tenants WHERE slug = ANY (left_out)) || NULL::uuid) c
+        JOIN tenants t ON t.id = c.tenant_id GROUP BY 1) AS c
+$$;
+SELECT claimed(100, 2, 'c2', 'c4') AS c1_2_c3_2, claimed(100, 4, 'none') AS each_4, claimed(5, 1, 'none') AS c2_1, claimed(9, NULL, 'c2') AS none,
+       claimed(9, NULL, 'c1') AS c2_1;
+SELECT d.status, d.error, count(*) FROM webhook_deliveries d JOIN tenants t ON t.id = d.tenant_id WHERE slug = 'c1' GROUP BY 1, 2 ORDER BY 1;
+
 -- Arguments that make no sense.
 CREATE FUNCTION refused(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -217,7 +232,7 @@ END $$;
 SELECT call, refused('SELECT ' || call) FROM unnest(ARRAY[
     'claim_webhook_deliveries(0)', 'claim_webhook_deliveries(-1)', 'claim_webhook_deliveries(1001)', 'claim_webhook_deliveries(NULL)',
     'claim_webhook_deliveries(1, NULL)', 'claim_webhook_deliveries(1, ''0'')', 'claim_webhook_deliveries(1, ''-1 s'')', 'claim_webhook_deliveries(1, ''1 day 1 us'')',
-    'claim_webhook_deliveries(1, ''1 month'')', 'claim_webhook_deliveries(1, ''2147483647 days'')',
+    'claim_webhook_deliveries(1, ''1 hour'', 0)', 'claim_webhook_deliveries(1, ''1 month'')', 'claim_webhook_deliveries(1, ''2147483647 days'')',
     'complete_webhook_delivery(NULL, 1, 200)', 'complete_webhook_delivery(gen_random_uuid(), NULL, 200)', 'complete_webhook_delivery(gen_random_uuid(), 1, 99)',
     'complete_webhook_delivery(gen_random_uuid(), 1, 600)', 'complete_webhook_delivery(gen_random_uuid(), 1, -2147483648)', 'complete_webhook_delivery(gen_random_uuid(), 1, 200, NULL, -1)',
     'replay_webhook_deliveries(NULL, now())', 'replay_webhook_deliveries(gen_random_uuid(), NULL)', 'replay_webhook_deliveries(''dddddddd-0000-4000-8000-000000000000'', now())',

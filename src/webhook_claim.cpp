@@ -10,6 +10,7 @@
 #include "pg/query.hpp"
 #include "webhook_secrets.hpp"
 #include "webhook_signature.hpp"
+#include "webhook_tenants.hpp"
 
 extern "C" {
 #include "common/pg_prng.h"
@@ -27,28 +28,6 @@ constexpr int64 longest_lease = USECS_PER_DAY;
 // Deliveries that turn out not to be sent are settled on the way, but no more than these: the next
 // claim goes on.
 constexpr int most_settled = 1'000;
-
-/// The first tenants at or after $1 with open deliveries. By index, however many deliveries there
-/// are.
-pg::StoreQuery next_tenants(
-    "WITH RECURSIVE turn (tenant) AS ("
-    "  (SELECT d.tenant_id FROM @store@.webhook_deliveries d "
-    "   WHERE d.next_attempt_at IS NOT NULL AND d.tenant_id OPERATOR(pg_catalog.>=) $1 "
-    "   ORDER BY d.tenant_id LIMIT 1) "
-    "  UNION ALL "
-    "  SELECT further.tenant_id FROM turn CROSS JOIN LATERAL ("
-    "    SELECT d.tenant_id FROM @store@.webhook_deliveries d "
-    "    WHERE d.next_attempt_at IS NOT NULL AND d.tenant_id OPERATOR(pg_catalog.>) turn.tenant "
-    "    ORDER BY d.tenant_id LIMIT 1) AS further) "
-    "SELECT tenant FROM turn LIMIT $2",
-    UUIDOID, INT8OID);
-
-/// The first and the last tenant with open deliveries.
-pg::StoreQuery outermost_tenants(
-    "SELECT (SELECT d.tenant_id FROM @store@.webhook_deliveries d"
-    "        WHERE d.next_attempt_at IS NOT NULL ORDER BY d.tenant_id LIMIT 1),"
-    "       (SELECT d.tenant_id FROM @store@.webhook_deliveries d"
-    "        WHERE d.next_attempt_at IS NOT NULL ORDER BY d.tenant_id DESC LIMIT 1)");
 
 /// Leases at most $3 deliveries of each tenant of $1 that are due at $2, at most $4 in all, until
 /// $5. A lease that ran out is a failure.
@@ -102,8 +81,13 @@ struct Leased {
   bool is_delivered;
 };
 
-struct Tenants {
-  pg_uuid_t *ids;
+/// A tenant that gave deliveries.
+struct Giver {
+  pg_uuid_t tenant;
+  int handed; ///< of those that were handed out
+};
+struct Givers {
+  Giver *list;
   int count;
 };
 
@@ -113,8 +97,10 @@ struct Claim {
   ReturnSetInfo *result;
   TimestampTz now;
   TimestampTz lease_end;
-  int left;    ///< deliveries to hand out still
-  int settled; ///< deliveries that were not
+  int left;         ///< deliveries to hand out still
+  int per_tenant;   ///< how many of one tenant at most
+  Tenants left_out; ///< in order of their ids: these give none
+  int settled;      ///< deliveries that were not handed out
 };
 
 /// Where this session's next walk begins.
@@ -200,7 +186,8 @@ void hand_out(Claim &claim, const Leased &leased, const WebhookSecrets &secrets)
   --claim.left;
 }
 
-void handle(Claim &claim, const Leased &leased) {
+/// Whether it was handed out.
+bool handle(Claim &claim, const Leased &leased) {
   WebhookSecrets secrets;
   const char *error = nullptr;
   if (leased.is_delivered)
@@ -216,12 +203,20 @@ void handle(Claim &claim, const Leased &leased) {
   else {
     hand_out(claim, leased, secrets);
     forget_webhook_secrets(secrets);
+    return true;
   }
+  return false;
 }
 
-/// Leases up to `each` deliveries of each of these tenants, hands them out, and adds the tenants
-/// that gave some to `productive`. Returns how many there were.
-int lease(Claim &claim, const Tenants &tenants, int each, Tenants *productive) {
+void count_handed(Givers &givers, const pg_uuid_t &tenant) {
+  for (int i = 0; i < givers.count; ++i)
+    if (std::memcmp(&givers.list[i].tenant, &tenant, UUID_LEN) == 0)
+      ++givers.list[i].handed;
+}
+
+/// Leases up to `each` deliveries of each of these tenants, and hands them out. Those that give
+/// their first are added to `givers`. Returns how many deliveries there were.
+int lease(Claim &claim, const Tenants &tenants, int each, bool is_first, Givers &givers) {
   CHECK_FOR_INTERRUPTS();
   auto *ids = static_cast<Datum *>(palloc(sizeof(Datum) * Size(tenants.count)));
   for (int i = 0; i < tenants.count; ++i)
@@ -237,86 +232,35 @@ int lease(Claim &claim, const Tenants &tenants, int each, Tenants *productive) {
     leased[row] = read_leased(uint64(row));
   SPI_freetuptable(SPI_tuptable);
   for (int row = 0; row < count; ++row) {
-    if (productive != nullptr)
-      productive->ids[productive->count++] = leased[row].tenant;
-    handle(claim, leased[row]);
+    if (is_first)
+      givers.list[givers.count++] = {leased[row].tenant, 0};
+    if (handle(claim, leased[row]))
+      count_handed(givers, leased[row].tenant);
   }
   return count;
 }
 
 bool is_finished(const Claim &claim) { return claim.left == 0 || claim.settled >= most_settled; }
 
-/// Up to `most` tenants with open deliveries, in order, from `start` on.
-Tenants find_tenants(const pg::Store &store, const pg_uuid_t &start, int most) {
-  Datum arguments[] = {UUIDPGetDatum(&start), Int64GetDatum(most)};
-  next_tenants.run_by_index(store, arguments);
-  Tenants tenants = {static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t) * (SPI_processed + 1))),
-                     int(SPI_processed)};
-  for (int i = 0; i < tenants.count; ++i)
-    tenants.ids[i] = uuid_column(uint64(i), 1);
-  SPI_freetuptable(SPI_tuptable);
-  return tenants;
-}
-
-/// The uuid after `id`; the first one after the last.
-pg_uuid_t successor(pg_uuid_t id) {
-  for (int i = UUID_LEN - 1; i >= 0; --i)
-    if (++id.data[i] != 0)
-      break;
-  return id;
-}
-
-int order_of(const pg_uuid_t &a, const pg_uuid_t &b) { return std::memcmp(&a, &b, sizeof a); }
-
-using Number = unsigned __int128;
-
-Number number_of(const pg_uuid_t &id) {
-  Number number = 0;
-  for (unsigned char byte : id.data)
-    number = number << 8 | byte;
-  return number;
-}
-
-pg_uuid_t uuid_of(Number number) {
-  pg_uuid_t id;
-  for (int i = UUID_LEN - 1; i >= 0; --i, number >>= 8)
-    id.data[i] = static_cast<unsigned char>(number);
-  return id;
-}
-
-/// A tenant with open deliveries by chance: of the next ones after a place between the first and
-/// the last, so that each has the same chance where they are few, and where their ids are spread
-/// evenly. Where there is none, any id.
-pg_uuid_t any_tenant(const pg::Store &store, int window) {
-  outermost_tenants.run_by_index(store, nullptr);
-  bool none;
-  Datum first = pg::result_datum(0, 1, none);
-  if (none)
-    return {};
-  Number low = number_of(*DatumGetUUIDP(first)), span = number_of(uuid_column(0, 2)) - low;
-  Number chance =
-      Number(pg_prng_uint64(&pg_global_prng_state)) << 64 | pg_prng_uint64(&pg_global_prng_state);
-  pg_uuid_t place = uuid_of(low + (span + 1 == 0 ? chance : chance % (span + 1)));
-  Tenants after = find_tenants(store, place, window);
-  Tenants before = find_tenants(store, pg_uuid_t{}, window);
-  while (before.count > 0 && order_of(before.ids[before.count - 1], place) >= 0)
-    --before.count;
-  int choices = std::min(after.count + before.count, window);
-  if (choices == 0)
-    return place;
-  auto choice = int(pg_prng_uint64_range(&pg_global_prng_state, 0, uint64(choices - 1)));
-  return choice < after.count ? after.ids[choice] : before.ids[choice - after.count];
+/// Takes out those that are to give none.
+void leave_out(const Claim &claim, Tenants &tenants) {
+  const pg_uuid_t *first = claim.left_out.ids, *end = first + claim.left_out.count;
+  pg_uuid_t *kept =
+      std::remove_if(tenants.ids, tenants.ids + tenants.count, [&](const pg_uuid_t &tenant) {
+        return std::binary_search(first, end, tenant, precedes);
+      });
+  tenants.count = int(kept - tenants.ids);
 }
 
 /// Once round all tenants with open deliveries, or as far as it takes: one delivery of each.
-void walk_tenants(Claim &claim, int window, Tenants &productive) {
+void walk_tenants(Claim &claim, int window, Givers &givers) {
   if (!has_start)
-    next_start = any_tenant(*claim.store, window);
+    next_start = any_open_tenant(*claim.store, window);
   has_start = true;
   const pg_uuid_t start = next_start;
   bool wrapped = false;
   while (!is_finished(claim)) {
-    Tenants tenants = find_tenants(*claim.store, next_start, window);
+    Tenants tenants = find_open_tenants(*claim.store, next_start, window);
     bool is_last = tenants.count < window;
     if (wrapped) // the walk ends where it began
       while (tenants.count > 0 && order_of(tenants.ids[tenants.count - 1], start) >= 0) {
@@ -324,13 +268,16 @@ void walk_tenants(Claim &claim, int window, Tenants &productive) {
         is_last = true;
       }
     next_start = is_last ? pg_uuid_t{} : successor(tenants.ids[tenants.count - 1]);
-    int before = productive.count;
+    leave_out(claim, tenants);
+    int before = givers.count;
     if (tenants.count > 0)
-      (void)lease(claim, tenants, 1, &productive);
+      (void)lease(claim, tenants, 1, true, givers);
     if (claim.left == 0) // the rest of these had no turn
-      next_start = successor(*std::max_element(
-          productive.ids + before, productive.ids + productive.count,
-          [](const pg_uuid_t &a, const pg_uuid_t &b) { return order_of(a, b) < 0; }));
+      next_start = successor(std::max_element(givers.list + before, givers.list + givers.count,
+                                              [](const Giver &a, const Giver &b) {
+                                                return precedes(a.tenant, b.tenant);
+                                              })
+                                 ->tenant);
     if (is_last && (wrapped || order_of(start, pg_uuid_t{}) == 0))
       break;
     if (is_last || order_of(next_start, start) < 0)
@@ -338,18 +285,62 @@ void walk_tenants(Claim &claim, int window, Tenants &productive) {
   }
 }
 
+/// Those of the givers that may give more, and in `each` how many every one of them may.
+Tenants further_givers(const Claim &claim, const Givers &givers, int &each) {
+  Tenants tenants = {static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t) * Size(givers.count + 1))),
+                     0};
+  int most_handed = 0;
+  for (int i = 0; i < givers.count; ++i) {
+    if (givers.list[i].handed >= claim.per_tenant)
+      continue;
+    tenants.ids[tenants.count++] = givers.list[i].tenant;
+    most_handed = std::max(most_handed, givers.list[i].handed);
+  }
+  if (tenants.count > 0)
+    each =
+        std::min((claim.left + tenants.count - 1) / tenants.count, claim.per_tenant - most_handed);
+  return tenants;
+}
+
 void run_claim(Claim &claim) {
   int window = std::max(100, 2 * claim.left);
-  Tenants productive = {
-      static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t) * Size(2 * most_claimed + most_settled))),
-      0};
-  walk_tenants(claim, window, productive);
+  Givers givers = {
+      static_cast<Giver *>(palloc(sizeof(Giver) * Size(2 * most_claimed + most_settled))), 0};
+  walk_tenants(claim, window, givers);
   // Whoever gave one may have more; whoever gave none has no more.
-  while (!is_finished(claim) && productive.count > 0) {
-    int each = (claim.left + productive.count - 1) / productive.count;
-    if (lease(claim, productive, each, nullptr) == 0)
+  while (!is_finished(claim)) {
+    int each = 0;
+    Tenants tenants = further_givers(claim, givers, each);
+    if (tenants.count == 0 || lease(claim, tenants, each, false, givers) == 0)
       break;
   }
+}
+
+/// The argument except_tenants, in order.
+Tenants left_out_tenants(FunctionCallInfo fcinfo, int number) {
+  Tenants tenants = {nullptr, 0};
+  if (PG_ARGISNULL(number))
+    return tenants;
+  Datum *elements;
+  bool *nulls;
+  int count;
+  deconstruct_array(PG_GETARG_ARRAYTYPE_P(number), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR,
+                    &elements, &nulls, &count);
+  tenants.ids = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t) * Size(count + 1)));
+  for (int i = 0; i < count; ++i)
+    if (!nulls[i])
+      tenants.ids[tenants.count++] = *DatumGetUUIDP(elements[i]);
+  std::sort(tenants.ids, tenants.ids + tenants.count, precedes);
+  return tenants;
+}
+
+/// The argument max_per_tenant: null is any number.
+int most_per_tenant(FunctionCallInfo fcinfo, int number) {
+  int32 most = PG_ARGISNULL(number) ? most_claimed : PG_GETARG_INT32(number);
+  if (most < 1)
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_per_tenant must be positive")));
+  return most;
 }
 
 } // namespace
@@ -359,10 +350,10 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(brainsait_claim_webhook_deliveries);
 
-/// claim_webhook_deliveries(max_deliveries, lease): leases deliveries that are due, and returns
-/// what to send. Errors: 22023 a null argument, not 1 to 1,000 deliveries, a lease that is not
-/// positive, longer than a day or of months; 40001 under REPEATABLE READ, where others claimed
-/// meanwhile.
+/// claim_webhook_deliveries(max_deliveries, lease, max_per_tenant, except_tenants): leases
+/// deliveries that are due, and returns what to send. Errors: 22023 a null argument (but for the
+/// last two), not 1 to 1,000 deliveries, none of each tenant, a lease that is not positive, longer
+/// than a day or of months; 40001 under REPEATABLE READ, where others claimed meanwhile.
 Datum brainsait_claim_webhook_deliveries(PG_FUNCTION_ARGS) {
   using namespace brainsait;
   pg::require_argument(fcinfo, 0, "max_deliveries");
@@ -375,11 +366,15 @@ Datum brainsait_claim_webhook_deliveries(PG_FUNCTION_ARGS) {
   if (length <= 0 || length > longest_lease)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("lease must be positive, and at most a day")));
+  int per_tenant = most_per_tenant(fcinfo, 2);
+  Tenants left_out = left_out_tenants(fcinfo, 3);
   InitMaterializedSRF(fcinfo, 0);
   const pg::Store store = pg::store_of_function(fcinfo->flinfo->fn_oid);
   TimestampTz now = GetCurrentTimestamp();
-  Claim claim = {
-      &store, reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo), now, now + length, most, 0};
+  Claim claim = {&store,   reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo),
+                 now,      now + length,
+                 most,     per_tenant,
+                 left_out, 0};
   pg::OwnerSession session = pg::begin_owner_session(store);
   run_claim(claim);
   pg::end_owner_session(session);

@@ -23,13 +23,14 @@ GRANT EXECUTE ON FUNCTION emit_event(text, jsonb) TO brainsait_owner, brainsait_
 -- What workers call.
 
 CREATE FUNCTION claim_webhook_deliveries(
-    max_deliveries integer DEFAULT 10, lease interval DEFAULT '60 seconds',
+    max_deliveries integer DEFAULT 10, lease interval DEFAULT '60 seconds', max_per_tenant integer DEFAULT NULL,
+    except_tenants uuid[] DEFAULT NULL,
     OUT delivery_id uuid, OUT webhook_id uuid, OUT tenant_id uuid, OUT event_id uuid, OUT event_type text, OUT attempt integer,
     OUT url text, OUT headers jsonb, OUT body text
 ) RETURNS SETOF record
     LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10 AS 'MODULE_PATHNAME', 'brainsait_claim_webhook_deliveries';
-COMMENT ON FUNCTION claim_webhook_deliveries(integer, interval) IS
-    'Leases up to so many (at most 1,000) webhook deliveries that are due to the caller, every tenant one before any has two, and returns what to POST, byte for byte: url, headers with the signatures, body. Whoever does not complete one within the lease (at most a day) loses it to the next claim. Waits for nobody. For operators.';
+COMMENT ON FUNCTION claim_webhook_deliveries(integer, interval, integer, uuid[]) IS
+    'Leases up to so many (at most 1,000) webhook deliveries that are due to the caller, every tenant one before any has two, and returns what to POST, byte for byte: url, headers with the signatures, body. Whoever does not complete one within the lease (at most a day) loses it to the next claim. max_per_tenant and except_tenants keep a worker from being filled by one tenant: how many it is to be given of each at most, and tenants that it holds enough of already. Waits for nobody. For operators.';
 
 CREATE FUNCTION complete_webhook_delivery(
     delivery_id uuid, attempt integer, response_status integer, response_body text DEFAULT NULL, response_time integer DEFAULT NULL,
@@ -71,10 +72,10 @@ $body$;
 COMMENT ON FUNCTION replay_webhook_deliveries(uuid, timestamptz, timestamptz, boolean) IS
     'Sends an active endpoint''s dead deliveries of events from since on (and before until) again, delivered ones too where delivered is true, and returns how many; with all attempts before them, and the ids they had. 55000 where the endpoint is not active. For operators.';
 
-REVOKE ALL ON FUNCTION claim_webhook_deliveries(integer, interval),
+REVOKE ALL ON FUNCTION claim_webhook_deliveries(integer, interval, integer, uuid[]),
     complete_webhook_delivery(uuid, integer, integer, text, integer, interval, text), webhook_signature(text, text, bigint, text),
     replay_webhook_deliveries(uuid, timestamptz, timestamptz, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION claim_webhook_deliveries(integer, interval),
+GRANT EXECUTE ON FUNCTION claim_webhook_deliveries(integer, interval, integer, uuid[]),
     complete_webhook_delivery(uuid, integer, integer, text, integer, interval, text), webhook_signature(text, text, bigint, text),
     replay_webhook_deliveries(uuid, timestamptz, timestamptz, boolean) TO brainsait_operator;
 

@@ -18,6 +18,10 @@ void define_limits() {
   DefineCustomIntVariable(
       "brainsait_dispatcher.connections_per_host", "Of those, most to one host and port.", nullptr,
       &parameters.connections_per_host, 4, 1, 500, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("brainsait_dispatcher.connections_per_tenant",
+                          "Of those, most for one tenant's endpoints.", nullptr,
+                          &parameters.connections_per_tenant, 8, 1, 500, PGC_SIGHUP, 0, nullptr,
+                          nullptr, nullptr);
   DefineCustomIntVariable("brainsait_dispatcher.requests_per_second",
                           "Most webhook requests that begin in a second to one endpoint.",
                           "0 is no limit.", &parameters.requests_per_second, 10, 0, 10'000,

@@ -44,9 +44,27 @@ void Sender::add(Claim claim) {
     return refuse(claim, "a header has a line break in it");
   std::string host = url.host;
   std::string endpoint(claim.webhook.begin(), claim.webhook.end());
+  std::string tenant(claim.tenant.begin(), claim.tenant.end());
   const std::uint64_t id = ++last_id_;
-  sendings_[id] = {std::move(claim), std::move(url), host};
-  queue_.add({id, std::move(host), std::move(endpoint)});
+  shares_.taken(tenant);
+  sendings_[id] = {std::move(claim), std::move(url), host, tenant};
+  queue_.add({id, std::move(host), std::move(endpoint), std::move(tenant)});
+}
+
+const std::vector<Uuid> &Sender::full_tenants(int share) {
+  full_tenants_.clear();
+  for (const std::string &tenant : shares_.full(share)) {
+    Uuid uuid = {};
+    std::ranges::copy(tenant, uuid.begin());
+    full_tenants_.push_back(uuid);
+  }
+  return full_tenants_;
+}
+
+void Sender::forget(std::unordered_map<std::uint64_t, Sending>::iterator sending) {
+  queue_.finished(sending->second.host, sending->second.tenant);
+  shares_.done(sending->second.tenant);
+  sendings_.erase(sending);
 }
 
 void Sender::begin(const core::RequestQueue::Request &request) {
@@ -55,8 +73,7 @@ void Sender::begin(const core::RequestQueue::Request &request) {
     return;
   Sending &sending = found->second;
   if (clock() > sending.claim.latest_begin) {
-    queue_.finished(sending.host);
-    sendings_.erase(found);
+    forget(found);
     return;
   }
   client_.begin(
@@ -80,8 +97,7 @@ void Sender::finish(const HttpOutcome &outcome) {
   result.retry_after = core::parse_retry_after(outcome.retry_after, std::time(nullptr));
   result.error = outcome.error;
   results_.push_back(std::move(result));
-  queue_.finished(found->second.host);
-  sendings_.erase(found);
+  forget(found);
 }
 
 void Sender::advance() {

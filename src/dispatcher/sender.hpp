@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/claim_shares.hpp"
 #include "core/request_queue.hpp"
 #include "dispatcher/http_client.hpp"
 
@@ -19,6 +20,7 @@ using Uuid = std::array<std::uint8_t, 16>;
 struct Claim {
   Uuid delivery = {};
   Uuid webhook = {};
+  Uuid tenant = {};
   int attempt = 0;
   std::string url;
   std::vector<std::string> headers; ///< each "Name: value"
@@ -69,24 +71,36 @@ public:
   /// Microseconds until advance() is due; nothing where only sockets can bring news.
   std::optional<std::int64_t> due_in() const;
 
+  /// Tenants to be left out of the next claim, which takes at most `share` of each other; the
+  /// sender's own until the next call.
+  const std::vector<Uuid> &full_tenants(int share);
+  /// A claim is over, and add() has had all that it brought.
+  void claim_ended(int share) { shares_.claim_ended(share); }
+  /// Whether a tenant that may have more than was claimed has room for it now.
+  bool claim_is_due(int share) const noexcept { return shares_.claim_is_due(share); }
+
   std::size_t waiting() const noexcept { return queue_.waiting(); }
   std::size_t under_way() const noexcept { return queue_.under_way(); }
   std::deque<Result> &results() noexcept { return results_; }
 
 private:
-  void begin(const core::RequestQueue::Request &request);
-  void finish(const HttpOutcome &outcome);
-  void refuse(const Claim &claim, const char *error);
-
   struct Sending {
     Claim claim;
     EndpointUrl url;
     std::string host;
+    std::string tenant;
   };
+
+  void begin(const core::RequestQueue::Request &request);
+  void finish(const HttpOutcome &outcome);
+  void refuse(const Claim &claim, const char *error);
+  void forget(std::unordered_map<std::uint64_t, Sending>::iterator sending);
 
   bool text_is_utf8_;
   HttpPolicy policy_;
   core::RequestQueue queue_;
+  core::ClaimShares shares_;
+  std::vector<Uuid> full_tenants_;
   HttpClient client_;
   std::uint64_t last_id_ = 0;
   std::unordered_map<std::uint64_t, Sending> sendings_;

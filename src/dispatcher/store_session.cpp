@@ -16,11 +16,12 @@ extern "C" {
 namespace brainsait::dispatcher {
 namespace {
 
-pg::StoreQuery claim_query("SELECT c.delivery_id, c.webhook_id, c.attempt, c.url, c.body, "
+pg::StoreQuery claim_query("SELECT c.delivery_id, c.webhook_id, c.tenant_id, c.attempt, c.url,"
+                           " c.body, "
                            "ARRAY(SELECT pg_catalog.concat(h.key, ': ', h.value) "
                            "      FROM pg_catalog.jsonb_each_text(c.headers) h) "
-                           "FROM @store@.claim_webhook_deliveries($1, $2) c",
-                           INT4OID, INTERVALOID);
+                           "FROM @store@.claim_webhook_deliveries($1, $2, $3, $4) c",
+                           INT4OID, INTERVALOID, INT4OID, UUIDARRAYOID);
 
 pg::StoreQuery
     complete_query("SELECT @store@.complete_webhook_delivery($1, $2, $3, $4, $5, $6, $7)", UUIDOID,
@@ -42,13 +43,13 @@ bool has_function(Oid schema, const char *name, int argument_count, const Oid *t
 
 /// False where there is no store that has webhooks to send; then the transaction is over.
 bool begin_session(Session &session) {
-  static constexpr Oid claim_types[] = {INT4OID, INTERVALOID};
+  static constexpr Oid claim_types[] = {INT4OID, INTERVALOID, INT4OID, UUIDARRAYOID};
   pg::begin_worker_transaction();
   const Oid schema = pg::extension_schema();
   const Oid role = get_role_oid("brainsait_operator", true);
   if (!OidIsValid(schema) || !OidIsValid(role) ||
       !OidIsValid(get_relname_relid("tenants", schema)) ||
-      !has_function(schema, "claim_webhook_deliveries", 2, claim_types)) {
+      !has_function(schema, "claim_webhook_deliveries", 4, claim_types)) {
     CommitTransactionCommand();
     return false;
   }
@@ -72,6 +73,7 @@ void end_session(const Session &session) {
 struct ClaimedRow {
   Uuid delivery;
   Uuid webhook;
+  Uuid tenant;
   int attempt;
   const char *url;
   const char *body; ///< UTF-8, what the signature is over
@@ -101,11 +103,12 @@ ClaimedRow read_row(uint64 row) {
   ClaimedRow claimed;
   claimed.delivery = read_uuid(row, 1);
   claimed.webhook = read_uuid(row, 2);
-  claimed.attempt = DatumGetInt32(not_null(row, 3));
-  claimed.url = in_utf8(TextDatumGetCString(not_null(row, 4)));
-  claimed.body = in_utf8(TextDatumGetCString(not_null(row, 5)));
+  claimed.tenant = read_uuid(row, 3);
+  claimed.attempt = DatumGetInt32(not_null(row, 4));
+  claimed.url = in_utf8(TextDatumGetCString(not_null(row, 5)));
+  claimed.body = in_utf8(TextDatumGetCString(not_null(row, 6)));
   Datum *headers;
-  deconstruct_array(DatumGetArrayTypeP(not_null(row, 6)), TEXTOID, -1, false, TYPALIGN_INT,
+  deconstruct_array(DatumGetArrayTypeP(not_null(row, 7)), TEXTOID, -1, false, TYPALIGN_INT,
                     &headers, nullptr, &claimed.header_count);
   claimed.headers = static_cast<const char **>(palloc(sizeof(char *) * claimed.header_count));
   for (int i = 0; i < claimed.header_count; ++i)
@@ -129,12 +132,23 @@ Datum interval_of(int64 seconds) {
   return IntervalPGetDatum(interval);
 }
 
+Datum uuid_array(const Uuid *uuids, int count) {
+  auto *elements = static_cast<Datum *>(palloc(sizeof(Datum) * Size(count + 1)));
+  auto *copies = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t) * Size(count + 1)));
+  for (int i = 0; i < count; ++i) {
+    std::memcpy(copies[i].data, uuids[i].data(), sizeof copies[i].data);
+    elements[i] = UUIDPGetDatum(&copies[i]);
+  }
+  return PointerGetDatum(construct_array(elements, count, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+}
+
 void hand_over(const ClaimPass &pass, const ClaimedRow *rows) {
   pg::run_guarded([&pass, rows] {
     for (int64 row = 0; row < pass.claimed; ++row) {
       Claim claim;
       claim.delivery = rows[row].delivery;
       claim.webhook = rows[row].webhook;
+      claim.tenant = rows[row].tenant;
       claim.attempt = rows[row].attempt;
       claim.url = rows[row].url;
       claim.body = rows[row].body;
@@ -142,6 +156,7 @@ void hand_over(const ClaimPass &pass, const ClaimedRow *rows) {
       claim.latest_begin = pass.latest_begin;
       pass.sender->add(std::move(claim));
     }
+    pass.sender->claim_ended(pass.share);
   });
 }
 
@@ -184,7 +199,8 @@ void claim_deliveries(ClaimPass &pass) {
   pass.store_is_missing = !begin_session(session);
   if (pass.store_is_missing)
     return;
-  Datum arguments[] = {Int32GetDatum(pass.most), interval_of(pass.lease_seconds)};
+  Datum arguments[] = {Int32GetDatum(pass.most), interval_of(pass.lease_seconds),
+                       Int32GetDatum(pass.share), uuid_array(pass.full, pass.full_count)};
   claim_query.run(session.store, arguments);
   const int64 count = int64(SPI_processed);
   const ClaimedRow *rows = read_rows(context);

@@ -9,9 +9,12 @@ namespace brainsait::dispatcher {
 struct ClaimPass {
   Sender *sender = nullptr; ///< takes them over
   int most = 0;             ///< how many
-  int64 lease_seconds = 0;  ///< how long they are this process's
-  int64 latest_begin = 0;   ///< Sender::clock(): when each has to have begun
-  int64 claimed = 0;        ///< out
+  int share = 0;            ///< how many of one tenant
+  int full_count = 0;       ///< tenants that are left out
+  const Uuid *full = nullptr;
+  int64 lease_seconds = 0; ///< how long they are this process's
+  int64 latest_begin = 0;  ///< Sender::clock(): when each has to have begun
+  int64 claimed = 0;       ///< out
   bool store_is_missing =
       false; ///< out: there is no extension, or one that has no webhooks to send
 };

@@ -52,8 +52,9 @@ constexpr int64 spare_lease = 30;
 constexpr int key_attempts = 20;
 constexpr int64 key_pause = 50 * 1000;
 
-/// How long requests that are under way may go on when the worker is to leave, microseconds.
-constexpr int64 farewell = 400 * 1000;
+/// How long requests that are under way may go on when the worker is to leave, microseconds. What
+/// is left of the second is for recording the last outcomes.
+constexpr int64 farewell = 700 * 1000;
 
 constexpr int64 longest_sleep = pg::longest_worker_sleep * 1000;
 
@@ -83,6 +84,8 @@ void on_sigterm(SIGNAL_ARGS) {
 core::RequestLimits limits() {
   return {.connections = parameters.connections,
           .connections_per_host = std::min(parameters.connections_per_host, parameters.connections),
+          .connections_per_tenant =
+              std::min(parameters.connections_per_tenant, parameters.connections),
           .per_second = parameters.requests_per_second};
 }
 
@@ -92,7 +95,8 @@ int most_held() { return held_per_connection * parameters.connections; }
 /// none of them in time, seconds.
 int64 lease_seconds() {
   const core::RequestLimits now = limits();
-  const int64 rounds = (most_held() - 1) / now.connections_per_host + 1;
+  const int at_once = std::min(now.connections_per_host, now.connections_per_tenant);
+  const int64 rounds = (most_held() - 1) / at_once + 1;
   const int64 by_rate = now.per_second == 0 ? 0 : most_held() / now.per_second;
   return rounds * (parameters.timeout / 1000 + 1) + by_rate + spare_lease;
 }
@@ -179,7 +183,22 @@ int room_for_claims() {
   return std::min(parameters.connections - under_way - to_record, most_held() - held);
 }
 
-bool claim_is_due(int64 now) { return now >= rests_until && (more_to_claim || now >= next_claim); }
+/// Whether there is more to claim, whatever time it is.
+bool has_more_to_claim() {
+  return more_to_claim || sender->claim_is_due(limits().connections_per_tenant);
+}
+
+bool claim_is_due(int64 now) {
+  return now >= rests_until && (now >= next_claim || has_more_to_claim());
+}
+
+/// Names the tenants that the claim leaves out.
+void leave_out_full_tenants(ClaimPass &pass) {
+  const std::vector<Uuid> *full = nullptr;
+  pg::run_guarded([&full, &pass] { full = &sender->full_tenants(pass.share); });
+  pass.full = full->data();
+  pass.full_count = int(full->size());
+}
 
 void claim_when_due() {
   const int64 now = Sender::clock();
@@ -190,6 +209,8 @@ void claim_when_due() {
   ClaimPass pass;
   pass.sender = sender;
   pass.most = room;
+  pass.share = limits().connections_per_tenant;
+  leave_out_full_tenants(pass);
   pass.lease_seconds = lease_seconds();
   pass.latest_begin = now + (pass.lease_seconds - parameters.timeout / 1000 - 1) * USECS_PER_SEC;
   const bool succeeded = pg::run_reporting_errors(run_claim, &pass, nullptr);
@@ -200,6 +221,8 @@ void claim_when_due() {
   next_claim = now + int64(parameters.naptime) * 1000;
   if (!succeeded)
     rests_until = next_claim = now + rest_after_error;
+  else if (pass.store_is_missing)
+    rests_until = next_claim;
   pg::run_guarded([] { sender->advance(); });
 }
 
@@ -258,12 +281,16 @@ void record_when_due() {
   }
 }
 
-/// Leaves with what is answered in a moment.
+/// Leaves with what is answered in a moment, and recorded as it comes: whoever cannot wait may end
+/// this process at any time.
 [[noreturn]] void say_farewell(bool again) {
   if (sender != nullptr) {
     sender->begin_no_more();
-    for (int64 end = Sender::clock() + farewell; sender->under_way() > 0 && Sender::clock() < end;)
+    for (int64 end = Sender::clock() + farewell;
+         sender->under_way() > 0 && Sender::clock() < end;) {
       wait_for(end - Sender::clock());
+      record_when_due();
+    }
     record_when_due();
   }
   pg::leave_worker(again);
@@ -285,7 +312,8 @@ int64 rest_until_next_step() {
   const int64 now = Sender::clock();
   int64 rest = std::min(next_look_at_database - now, longest_sleep);
   if (room_for_claims() > 0)
-    rest = std::min(rest, more_to_claim ? 0 : next_claim - now);
+    rest = std::min(rest,
+                    has_more_to_claim() ? std::max<int64>(rests_until - now, 0) : next_claim - now);
   if (const auto due = sender->due_in())
     rest = std::min(rest, *due);
   if (!sender->results().empty())
@@ -318,7 +346,7 @@ void begin_work() {
   stays = pg::connect_database_worker(webhook_dispatcher_kind).stays();
   pqsignal(SIGTERM, on_sigterm);
   // A row that somebody has locked is tried again: the server's end does not wait for it.
-  pg::set_worker_parameter("lock_timeout", "400ms");
+  pg::set_worker_parameter("lock_timeout", "250ms");
   loop_context =
       AllocSetContextCreate(TopMemoryContext, "webhook dispatcher", ALLOCSET_DEFAULT_SIZES);
   MemoryContextSwitchTo(loop_context);

@@ -30,10 +30,10 @@ using Ids = std::vector<RequestQueue::Id>;
 TEST(RequestQueue, NoMoreThanSoManyConnections) {
   RequestQueue queue = queue_with({.connections = 2, .connections_per_host = 9});
   for (RequestQueue::Id id = 1; id <= 3; ++id)
-    queue.add({id, "h" + std::to_string(id), "e"});
+    queue.add({id, "h" + std::to_string(id), "e", "t"});
   EXPECT_EQ(begin_all(queue, 0), (Ids{1, 2}));
   EXPECT_EQ(queue.next_turn(), std::nullopt);
-  queue.finished("h2");
+  queue.finished("h2", "t");
   EXPECT_EQ(begin_all(queue, 0), Ids{3});
   EXPECT_EQ(queue.under_way(), 2U);
   EXPECT_EQ(queue.waiting(), 0U);
@@ -42,19 +42,43 @@ TEST(RequestQueue, NoMoreThanSoManyConnections) {
 TEST(RequestQueue, AFullHostLetsOthersPass) {
   RequestQueue queue = queue_with({.connections = 9, .connections_per_host = 2});
   for (RequestQueue::Id id = 1; id <= 4; ++id)
-    queue.add({id, "slow", "e"});
-  queue.add({5, "fast", "f"});
+    queue.add({id, "slow", "e", "t"});
+  queue.add({5, "fast", "f", "t"});
   EXPECT_EQ(begin_all(queue, 0), (Ids{1, 2, 5}));
   EXPECT_EQ(queue.next_turn(), std::nullopt);
-  queue.finished("slow");
+  queue.finished("slow", "t");
   EXPECT_EQ(begin_all(queue, 0), Ids{3});
+}
+
+TEST(RequestQueue, AFullTenantLetsOthersPass) {
+  RequestQueue queue =
+      queue_with({.connections = 9, .connections_per_host = 9, .connections_per_tenant = 2});
+  for (RequestQueue::Id id = 1; id <= 4; ++id)
+    queue.add({id, "h" + std::to_string(id), "e" + std::to_string(id), "slow"});
+  queue.add({5, "h", "f", "fast"});
+  EXPECT_EQ(begin_all(queue, 0), (Ids{1, 5, 2}));
+  EXPECT_EQ(queue.next_turn(), std::nullopt);
+  queue.finished("h2", "slow");
+  EXPECT_EQ(begin_all(queue, 0), Ids{3});
+}
+
+TEST(RequestQueue, TenantsTakeTurns) {
+  RequestQueue queue = queue_with({.connections = 4, .connections_per_host = 9});
+  for (RequestQueue::Id id = 1; id <= 5; ++id)
+    queue.add({id, "h", "e", "a"});
+  queue.add({6, "h", "f", "b"});
+  queue.add({7, "h", "f", "b"});
+  EXPECT_EQ(begin_all(queue, 0), (Ids{1, 6, 2, 7}));
+  queue.add({8, "h", "g", "c"});
+  queue.finished("h", "a");
+  EXPECT_EQ(begin_all(queue, 0), Ids{8}) << "whoever has the fewest is next";
 }
 
 TEST(RequestQueue, AnEndpointsRateLetsOthersPass) {
   RequestQueue queue = queue_with({.connections = 9, .connections_per_host = 9, .per_second = 4});
   for (RequestQueue::Id id = 1; id <= 3; ++id)
-    queue.add({id, "h", "often"});
-  queue.add({4, "h", "seldom"});
+    queue.add({id, "h", "often", "t"});
+  queue.add({4, "h", "seldom", "t"});
   EXPECT_EQ(begin_all(queue, 1000), (Ids{1, 4}));
   EXPECT_EQ(queue.next_turn(), 251'000);
   EXPECT_EQ(begin_all(queue, 250'999), Ids{});
@@ -66,7 +90,7 @@ TEST(RequestQueue, AnEndpointsRateLetsOthersPass) {
 TEST(RequestQueue, LimitsMayChange) {
   RequestQueue queue = queue_with({.connections = 1, .connections_per_host = 1, .per_second = 1});
   for (RequestQueue::Id id = 1; id <= 3; ++id)
-    queue.add({id, "h", "e"});
+    queue.add({id, "h", "e", "t"});
   EXPECT_EQ(begin_all(queue, 0), Ids{1});
   queue.set_limits({.connections = 5, .connections_per_host = 5, .per_second = 0});
   EXPECT_EQ(begin_all(queue, 0), (Ids{2, 3}));
@@ -74,7 +98,7 @@ TEST(RequestQueue, LimitsMayChange) {
 
 TEST(RequestQueue, FinishingWhatNobodyBeganChangesNothing) {
   RequestQueue queue = queue_with({.connections = 1});
-  queue.finished("h");
+  queue.finished("h", "t");
   EXPECT_EQ(queue.under_way(), 0U);
 }
 
@@ -82,24 +106,27 @@ TEST(RequestQueue, FinishingWhatNobodyBeganChangesNothing) {
 // forgotten, and what has to wait does so for a reason.
 TEST(RequestQueue, RandomLoadKeepsTheLimits) {
   std::mt19937 random(7);
-  const RequestLimits limits = {.connections = 5, .connections_per_host = 2, .per_second = 3};
+  const RequestLimits limits = {
+      .connections = 5, .connections_per_host = 2, .connections_per_tenant = 3, .per_second = 3};
   RequestQueue queue = queue_with(limits);
   std::map<std::string, std::vector<std::int64_t>> begun_of;
-  std::map<std::string, int> running_of;
-  std::vector<std::string> running;
+  std::map<std::string, int> running_of, running_for;
+  std::vector<RequestQueue::Request> running;
   std::set<RequestQueue::Id> seen;
   RequestQueue::Id added = 0;
   for (std::int64_t now = 0; added < 2000 || !running.empty() || queue.waiting() > 0;
        now += 20'000) {
     for (int i = int(random() % 3); i > 0 && added < 2000; --i) {
       const std::string host = "h" + std::to_string(random() % 4);
-      queue.add({++added, host, host + "/" + std::to_string(random() % 3)});
+      const std::string tenant = "t" + std::to_string(random() % 3);
+      queue.add({++added, host, host + "/" + std::to_string(random() % 3), tenant});
     }
     while (auto request = queue.begin_next(now)) {
       ASSERT_TRUE(seen.insert(request->id).second);
-      running.push_back(request->host);
+      running.push_back(*request);
       ASSERT_LE(running.size(), 5U);
       ASSERT_LE(++running_of[request->host], 2);
+      ASSERT_LE(++running_for[request->tenant], 3);
       auto &times = begun_of[request->endpoint];
       times.push_back(now);
       if (times.size() > 3) {
@@ -111,8 +138,9 @@ TEST(RequestQueue, RandomLoadKeepsTheLimits) {
     }
     while (!running.empty() && random() % 2 == 0) {
       std::swap(running[random() % running.size()], running.back());
-      queue.finished(running.back());
-      --running_of[running.back()];
+      queue.finished(running.back().host, running.back().tenant);
+      --running_of[running.back().host];
+      --running_for[running.back().tenant];
       running.pop_back();
     }
     ASSERT_EQ(queue.under_way(), running.size());
