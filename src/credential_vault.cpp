@@ -70,7 +70,10 @@ void check_size(SecretColumn column, std::size_t size) {
   if (size > longest_webhook_secret)
     ereport(ERROR, (errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
                     errmsg("the secret of a webhook has at most %zu bytes, and not %zu",
-                           longest_webhook_secret, size)));
+                           longest_webhook_secret, size),
+                    errhint("A longer one does not fit into its column encrypted. One that is left "
+                            "out is generated; rotate_webhook_secret(webhook, '0') takes the place "
+                            "of one that cannot be kept.")));
 }
 
 } // namespace

@@ -19,8 +19,11 @@ pg::StoreQuery secret_of("SELECT secret::pg_catalog.text FROM @store@.webhooks "
                          "WHERE tenant_id OPERATOR(pg_catalog.=) $1 "
                          "AND id OPERATOR(pg_catalog.=) $2",
                          UUIDOID, UUIDOID);
-pg::StoreQuery replace_secret("UPDATE @store@.webhooks SET secret = $3, previous_secret = secret, "
-                              "previous_secret_until = $4 "
+pg::StoreQuery replace_secret("UPDATE @store@.webhooks SET secret = $3, "
+                              "previous_secret = CASE WHEN $4 OPERATOR(pg_catalog.>) "
+                              "pg_catalog.now() THEN secret END, "
+                              "previous_secret_until = CASE WHEN $4 OPERATOR(pg_catalog.>) "
+                              "pg_catalog.now() THEN $4 END "
                               "WHERE tenant_id OPERATOR(pg_catalog.=) $1 "
                               "AND id OPERATOR(pg_catalog.=) $2",
                               UUIDOID, UUIDOID, VARCHAROID, TIMESTAMPTZOID);
@@ -106,8 +109,9 @@ Datum brainsait_webhook_secret(PG_FUNCTION_ARGS) {
 }
 
 /// rotate_webhook_secret(uuid, interval): gives a webhook of the transaction's tenant a new secret,
-/// keeps the one before for the overlap, and returns the new one. Errors: 22004 null, 22023 an
-/// overlap that is negative or infinite, P0002 no such webhook, those of seal_webhook().
+/// keeps the one before for the overlap (0: not at all), and returns the new one. Errors: 22004
+/// null, 22023 an overlap that is negative or infinite, P0002 no such webhook, those of
+/// seal_webhook().
 Datum brainsait_rotate_webhook_secret(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),

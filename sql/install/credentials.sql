@@ -45,7 +45,7 @@ COMMENT ON FUNCTION webhook_secret(uuid) IS
 CREATE FUNCTION rotate_webhook_secret(webhook uuid, overlap interval DEFAULT '24 hours') RETURNS text
     LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_rotate_webhook_secret';
 COMMENT ON FUNCTION rotate_webhook_secret(uuid, interval) IS
-    'Gives a webhook of the transaction''s tenant a new secret and returns it; the one before signs too until the overlap is over. P0002 where there is no such webhook, 22023 for a negative or infinite overlap, 55000 without a key.';
+    'Gives a webhook of the transaction''s tenant a new secret and returns it; the one before signs too until the overlap is over; with an overlap of 0 it is forgotten. P0002 where there is no such webhook, 22023 for a negative or infinite overlap, 55000 without a key.';
 
 -- Rotation of keys.
 
@@ -74,6 +74,10 @@ $body$
 DECLARE
     keys constant integer[] := @extschema@.credential_keys();
 BEGIN
+    IF state = 'too long' THEN
+        RETURN (SELECT count(*) FROM @extschema@.webhooks w CROSS JOIN LATERAL (VALUES (w.secret::text), (w.previous_secret::text)) AS stored (secret)
+                WHERE octet_length(stored.secret) > 146 AND @extschema@.credential_key(stored.secret) IS NULL);
+    END IF;
     RETURN (SELECT count(*)
             FROM (SELECT @extschema@.credential_key(i.credentials) FROM @extschema@.integrations i WHERE i.credentials NOT IN ('{}', 'null')
                   UNION ALL
@@ -90,7 +94,7 @@ COMMENT ON FUNCTION owner_count_credentials(text) IS 'Internal to count_credenti
 CREATE FUNCTION count_credentials(state text) RETURNS bigint
     LANGUAGE C STABLE AS 'MODULE_PATHNAME', 'brainsait_as_owner';
 COMMENT ON FUNCTION count_credentials(text) IS
-    'Internal to health_check() and rotation: how many credentials and secrets are in clear, shut (their key is not in the file), or due to be encrypted by the first key.';
+    'Internal to health_check() and rotation: how many credentials and secrets are in clear, shut (their key is not in the file), or due to be encrypted by the first key; or how many secrets are in clear and too long to be encrypted.';
 
 CREATE FUNCTION owner_rotate_integrations(after uuid, batch_rows integer, OUT rows_done integer, OUT rows_failed integer, OUT last_row uuid)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
