@@ -19,9 +19,17 @@ SELECT * FROM (VALUES
      'UPDATE @extschema@.webhook_deliveries SET next_attempt_at = NULL, status = CASE WHEN delivered_at IS NULL THEN ''dead'' ELSE ''delivered'' END'),
     (6, 'webhook_deliveries', 'COLUMN', 'failures', 'integer NOT NULL DEFAULT 0', 'Failed attempts since it was written or replayed.', NULL),
     (7, 'webhook_deliveries', 'COLUMN', 'error', 'text', 'Why the latest attempt had no response.', NULL),
+    -- The key that follows takes one row of an event for an endpoint and time. Where an earlier version's application wrote
+    -- several, the later ones are moved on by a microsecond or as many as it takes: row by row, one after the one before.
     (8, 'webhook_deliveries', 'CONSTRAINT', 'webhook_deliveries_status_fits',
      'CHECK (next_attempt_at IS NULL AND status::text = ANY (ARRAY[''delivered'', ''dead'']) OR next_attempt_at IS NOT NULL AND status::text = ANY (ARRAY[''pending'', ''leased'']))',
-     NULL, NULL),
+     NULL,
+     'UPDATE @extschema@.webhook_deliveries d SET created_at = moved.apart FROM (
+          SELECT n.id, n.created_at, max(n.created_at - n.place * interval ''1 microsecond'') OVER (PARTITION BY n.webhook_id, n.event_id, n.tenant_id ORDER BY n.place)
+                                     + n.place * interval ''1 microsecond'' AS apart
+          FROM (SELECT o.*, row_number() OVER (PARTITION BY o.webhook_id, o.event_id, o.tenant_id ORDER BY o.created_at, o.id) AS place
+                FROM @extschema@.webhook_deliveries o) AS n) AS moved
+      WHERE d.id = moved.id AND d.created_at = moved.created_at AND moved.apart <> moved.created_at'),
     (9, 'webhook_deliveries', 'CONSTRAINT', 'idx_webhook_deliveries_webhook_id', 'UNIQUE (webhook_id, event_id, created_at, tenant_id)',
      'One event, one delivery per endpoint: all rows of an event bear its own time.', NULL),
     (10, 'webhook_deliveries', 'INDEX', 'idx_webhook_deliveries_open', '(tenant_id, next_attempt_at) WHERE next_attempt_at IS NOT NULL',

@@ -148,6 +148,13 @@ like($err, qr/function health_check\(boolean\) is not a member of extension "bra
 $node->safe_psql('plain', 'DROP FUNCTION health_check(boolean)');
 is($node->safe_psql('plain', q{SELECT extversion FROM pg_extension WHERE extname = 'brainsait'}), $earlier, 'and nothing has changed');
 
+# Deliveries that the key of this version takes for one: two more of the first one's time, one of a microsecond later.
+$node->safe_psql('plain', q{INSERT INTO webhook_deliveries (tenant_id, webhook_id, event_id, event_type, payload, created_at, response_body)
+    SELECT tenant_id, webhook_id, event_id, event_type, payload, created_at + n / 3 * interval '1 microsecond', 'again'
+    FROM (SELECT * FROM webhook_deliveries ORDER BY id LIMIT 1) AS d, generate_series(1, 3) AS n});
+my $apart = q{SELECT count(*), string_agg(DISTINCT extract(microseconds FROM d.created_at - w.created_at)::integer::text, ' ' ORDER BY extract(microseconds FROM d.created_at - w.created_at)::integer::text)
+    FROM (SELECT * FROM webhook_deliveries WHERE response_body IS DISTINCT FROM 'again' ORDER BY id LIMIT 1) AS w JOIN webhook_deliveries d ON d.webhook_id = w.webhook_id AND d.event_id = w.event_id};
+
 for my $database (sort keys %stores) {
     my $schema = $stores{$database};
     # Even by a superuser who has turned row security off, and whose search_path finds other things first.
@@ -156,6 +163,10 @@ for my $database (sort keys %stores) {
          SET search_path = trap, pg_catalog; ALTER EXTENSION brainsait UPDATE; DROP SCHEMA trap CASCADE');
     is($state, '', "$database: ALTER EXTENSION brainsait UPDATE") or diag $err;
     is($node->safe_psql($database, q{SELECT extversion FROM pg_extension WHERE extname = 'brainsait'}), $this, "$database: it is $this");
+    if ($database eq 'plain') {
+        is($node->safe_psql($database, $apart), '4|0 1 2 3', 'deliveries of one event, endpoint and time are kept, a microsecond apart');
+        $node->safe_psql($database, q{DELETE FROM webhook_deliveries WHERE response_body = 'again'});
+    }
     is_deeply(rows_of($database, $schema, $columns{$database}), $rows{$database}, "$database: every row is what it was");
 }
 # New triggers call functions that the earlier library does not have.
