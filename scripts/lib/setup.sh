@@ -60,6 +60,7 @@ missing_packages() {
   fi
   [ -x "$directory/initdb" ] && [ -x "$directory/postgres" ] || echo "postgresql-$version"
   has_curl_headers || echo libcurl4-openssl-dev
+  has_python_modules hmac http.server ssl || echo python3
   [ "$purpose" = check ] || return 0
   command -v cmake >/dev/null || echo cmake
   [ -f /usr/include/gtest/gtest.h ] || echo libgtest-dev

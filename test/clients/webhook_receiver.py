@@ -41,17 +41,23 @@ def log(**entry):
         log_file.write(json.dumps(entry) + "\n")
 
 
-def holds(headers, body):
-    """Whether both kinds of signature are those of the body's very bytes."""
+def checks(headers, body):
+    """Whether each kind of signature is that of the body's very bytes, and whether it was made just now."""
     ours = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     standard = "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    return (
-        headers["X-BrainSAIT-Signature"] == ours
-        and standard in (headers["webhook-signature"] or "").split(" ")
-        and abs(time.time() - int(headers["webhook-timestamp"])) < 300
-    )
+    return {
+        "X-BrainSAIT-Signature": hmac.compare_digest(headers["X-BrainSAIT-Signature"] or "", ours),
+        "webhook-signature": any(hmac.compare_digest(standard, given) for given in (headers["webhook-signature"] or "").split(" ")),
+        "webhook-timestamp": abs(time.time() - int(headers["webhook-timestamp"])) < 300,
+    }
+
+
+def altered(body):
+    """The body with one digit changed."""
+    place = next(place for place in reversed(range(len(body))) if body[place : place + 1].isdigit())
+    return body[:place] + (b"1" if body[place : place + 1] == b"0" else b"0") + body[place + 1 :]
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -90,9 +96,11 @@ class Receiver(http.server.BaseHTTPRequestHandler):
             times = seen[self.path, identity]
             now_open[self.path] += 1
             at_once = now_open[self.path]
+        checked = checks(self.headers, body)
         self.entry = {
             "kind": "request", "path": self.path, "id": identity, "times": times, "at_once": at_once,
-            "valid": holds(self.headers, body), "body": body.decode(), "type": self.headers["Content-Type"],
+            "valid": all(checked.values()), "checks": checked, "altered": checks(self.headers, altered(body)),
+            "body": body.decode(), "bytes": len(body), "type": self.headers["Content-Type"],
             "headers": dict(self.headers.items()),
         }
         status = None
