@@ -95,6 +95,16 @@ SCRIPT
   echo "COMMIT;"
 }
 
+# add_endpoint: SQL by which the busy shop gets an endpoint that wants all of its orders. Its deliveries go with the one before.
+add_endpoint() {
+  (umask 077 && echo "1 $(od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n')" >"$BENCH/keys")
+  cat <<SQL
+DELETE FROM webhooks;
+SET brainsait.credential_key_file = '$BENCH/keys';
+INSERT INTO webhooks (tenant_id, url, events) VALUES (lpad('0', 32, '0')::uuid, 'https://shop.example/hook', '{order.*}')
+SQL
+}
+
 # context_only STATEMENT: a transaction with that one statement and no work.
 context_only() {
   printf '%s\n' '\set tenant random(1, 1000)' "BEGIN;" "$1" "COMMIT;"

@@ -90,7 +90,7 @@ measure() {
   id=$1 kind=$2 measure_turns=$3 measure_seconds=$4 title=$5
   pgbench_options=("${@:6}")
   arms=()
-  declare -gA arm_store=() arm_idle=()
+  declare -gA arm_store=() arm_idle=() arm_before=()
   note measure "$id" "$kind" "$title"
 }
 
@@ -103,6 +103,9 @@ arm() {
   arm_store[$1]=$2
   "${@:6}" >"$BENCH/$id.$1.sql"
 }
+
+# before ARM SQL: what a superuser does before each of the arm's runs, in its store.
+before() { arm_before[$1]=$2; }
 
 # pgbench_run ARM PGBENCH-OPTIONS...: sets count and rate.
 pgbench_run() {
@@ -143,6 +146,7 @@ check_counted() {
 # One run of clients. What connecting and the first transactions cost is measured once, and taken off.
 client_turn() {
   local arm=$1 store=${arm_store[$1]} wal cpu
+  [ -z "${arm_before[$arm]:-}" ] || query "$store" "${arm_before[$arm]}" >/dev/null
   if [ -z "${arm_idle[$arm]:-}" ]; then
     cpu=$(server_cpu)
     pgbench_run "$arm" -t 1
