@@ -21,7 +21,7 @@ CONF
 $node->start;
 my $receiver = start_receiver('life');
 
-# A statement as a superuser: it succeeds, and before the dispatcher's requests, which take 10 s, end.
+# A statement as a superuser: it succeeds, and before the dispatcher's requests, which take 6 s, end.
 sub succeeds_at_once {
     my ($sql, $name) = @_;
     my $start = time;
@@ -32,7 +32,8 @@ sub succeeds_at_once {
 }
 
 # Every event was acknowledged, and none of them sent again, but for as many as could be under way when the server or the
-# receiver, which writes an answer down before it sends it, ended.
+# receiver, which writes an answer down before it sends it, ended. At a server's end that is none where answers come within
+# the moment that is waited for; a machine that is busy may take longer.
 sub is_each_once {
     my ($path, $count, $name, $under_way) = @_;
     my %acknowledged;
@@ -67,7 +68,7 @@ settle($node, $shop, 'what waited is sent');
 is_each_once('/ok', 10, 'after that');
 
 # 3. Killed, it comes back; requests that were under way are sent again when their lease is over.
-add_webhook($node, $shop, $tenant, "$receiver->{url}/hold/10", 'test.hold');
+add_webhook($node, $shop, $tenant, "$receiver->{url}/hold/6", 'test.hold');
 emit($node, $shop, $tenant, 'test.hold', 1);
 answers_within($node, 30, $shop, q{SELECT count(*) FROM webhook_deliveries WHERE status = 'leased'}, 'a request is under way', 1);
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'brainsait webhook dispatcher' AND datname = 'shop'});
@@ -154,7 +155,14 @@ answers_within($standby, 40, 'postgres', dispatchers($primary_store), 'promoted,
 emit($standby, $primary_store, $tenant, 'test.ok', 3);
 settle($standby, $primary_store, 'which sends');
 is($standby->safe_psql($primary_store, q{SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'}), 3, 'everything');
-$standby->stop;
+# The server's end does not wait for a request that is under way.
+add_webhook($standby, $primary_store, $tenant, "$receiver->{url}/hold/14", 'test.long');
+emit($standby, $primary_store, $tenant, 'test.long');
+answers_within($standby, 30, $primary_store, q{SELECT count(*) FROM webhook_deliveries WHERE status = 'leased'}, 'a request is under way', 1);
+my $stopping = time;
+$standby->stop('fast');
+note sprintf 'the server stopped in %.2f s', time - $stopping;
+is(scalar(requests($receiver, '/hold/14')), 0, 'the server has stopped before its answer');
 stop_receiver($receiver);
 
 done_testing();

@@ -220,7 +220,25 @@ is($node->safe_psql($store, join(' UNION ', map { "SELECT complete_webhook_deliv
     'what it would have said late is stale');
 is($node->safe_psql($store, q{SELECT count(*) FROM webhook_deliveries WHERE event_type = 'load.event' AND status <> 'delivered'}), 0, 'and changes nothing');
 
-# 4. Fairness: what one tenant has delays no other's first.
+# 4. Workers that wait hear of what is to be sent, at the commit, and of nothing else.
+sub heard_of {
+    my ($sql) = @_;
+    my $listener = output_of([ 'psql', '-XqAt', '-h', $node->host, '-p', $node->port, '-c', 'LISTEN brainsait_webhooks', '-c', $sql, '-c', 'SELECT 1', $store ]);
+    return scalar(() = $listener =~ /^Asynchronous notification "brainsait_webhooks" received/mg);
+}
+my $other = add_tenant($node, $store, slug => 'other');
+add_webhook($node, $store, $tenant, 'https://example.com/heard', 'order.created');
+my $order = 'INSERT INTO orders (tenant_id, total) VALUES (%s, 1)';
+is(heard_of(sprintf($order, "'$tenant'") . '; ' . sprintf($order, "'$tenant'")), 1, 'orders that are sent: one notification for the transaction');
+is(heard_of('BEGIN; ' . sprintf($order, "'$tenant'") . '; ROLLBACK'), 0, 'rolled back: none');
+is(heard_of(sprintf($order, "'$other'")), 0, 'a tenant without an endpoint: none');
+is(heard_of('SET brainsait.webhook_notify = off; ' . sprintf($order, "'$tenant'")), 0, 'turned off: none');
+is(heard_of(qq{SELECT count(replay_webhook_deliveries(id, '-infinity', NULL, true)) FROM webhooks WHERE url LIKE '%/heard'}), 0, 'a replay of nothing: none');
+$node->safe_psql($store, q{UPDATE webhook_deliveries SET status = 'dead', next_attempt_at = NULL WHERE webhook_id = (SELECT id FROM webhooks WHERE url LIKE '%/heard')});
+is(heard_of(qq{SELECT replay_webhook_deliveries(id, '-infinity') FROM webhooks WHERE url LIKE '%/heard'}), 1, 'a replay: one');
+$node->safe_psql($store, q{DELETE FROM webhooks WHERE url LIKE '%/heard'});
+
+# 5. Fairness: what one tenant has delays no other's first.
 my ($crowded, $lonely) = map { add_tenant($node, $store, slug => $_) } 'crowded', 'lonely';
 add_webhook($node, $store, $_, 'https://example.com/fair', 'fair.*') for $crowded, $lonely;
 emit($node, $store, $crowded, 'fair.first');
