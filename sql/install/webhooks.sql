@@ -63,7 +63,7 @@ BEGIN
     WHERE d.webhook_id = webhook AND d.created_at >= since AND (until IS NULL OR d.created_at < until)
       AND (d.status = 'dead' OR delivered AND d.status = 'delivered');
     GET DIAGNOSTICS replayed = ROW_COUNT;
-    IF replayed > 0 AND current_setting('brainsait.webhook_notify')::boolean THEN
+    IF replayed > 0 AND coalesce(current_setting('brainsait.webhook_notify', true)::boolean, true) THEN
         PERFORM pg_notify('brainsait_webhooks', '');
     END IF;
     RETURN replayed;
