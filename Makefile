@@ -28,7 +28,8 @@ OBJS = $(CORE_OBJS) $(patsubst %.cpp,%.o,$(sort $(wildcard src/pg/*.cpp) $(wildc
 DISPATCHER_OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/dispatcher/*.cpp))) \
 	$(addprefix src/pg/, database_worker.o guard.o key_lock.o query.o relation_changes.o session_key.o store.o) \
 	$(addprefix src/core/, claim_shares.o request_queue.o response_text.o retry_after.o webhook_address.o)
-HAS_CURL := $(shell printf '%s\n' '\#include <curl/curl.h>' '\#if LIBCURL_VERSION_NUM < 0x075500' '\#error' '\#endif' | \
+HASH := \#
+HAS_CURL := $(shell printf '%s\n' '$(HASH)include <curl/curl.h>' '$(HASH)if LIBCURL_VERSION_NUM < 0x075500' '$(HASH)error' '$(HASH)endif' | \
 	$(CXX) -E -x c++ - >/dev/null 2>&1 && echo yes)
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql $(UPGRADES)
