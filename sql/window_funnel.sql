@@ -161,6 +161,70 @@ SET client_min_messages = warning;
 SET timezone = 'UTC';
 SET search_path = shop;
 
+-- Steps given one by one, two to eight, are other aggregates than the array of them: the same level and times, in every mode and for null
+-- steps and times, in groups of one row and of many, alone, in parallel and merged, and row by row.
+CREATE TABLE wide_clicks AS
+SELECT id, shopper, ts, ARRAY(SELECT CASE WHEN h & 7 < 3 THEN true WHEN h & 7 < 7 THEN false END FROM (SELECT hashint4extended(id, n) AS h FROM generate_series(1, 8) AS n) AS random) AS steps
+FROM clicks WHERE shopper < 100;
+ANALYZE wide_clicks;
+CREATE FUNCTION differing_overloads(over text, grouped text, OUT calls bigint, OUT arrays bigint, OUT compared bigint, OUT reached bigint, OUT differ bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    modes text;
+    listed text;
+    answer record;
+BEGIN
+    calls := 0; arrays := 0; compared := 0; reached := 0; differ := 0;
+    FOR modes IN
+        SELECT quote_literal(concat_ws(',', a, b, c, d, e)) || ', '
+        FROM (VALUES ('strict_increase'), (NULL)) AS a (a), (VALUES ('strict_once'), (NULL)) AS b (b), (VALUES ('strict_order'), (NULL)) AS c (c),
+             (VALUES ('strict_deduplication'), (NULL)) AS d (d), (VALUES ('any_order'), (NULL)) AS e (e)
+        WHERE e IS NULL OR (c IS NULL AND d IS NULL)
+        UNION ALL SELECT ''
+    LOOP
+        FOR size IN 2 .. 8 LOOP
+            SELECT string_agg(format('steps[%s]', n), ', ' ORDER BY n) INTO listed FROM generate_series(1, size) AS n;
+            EXECUTE format('CREATE OR REPLACE VIEW called AS
+                SELECT window_funnel(''3 minutes'', %1$s ts, %2$s) %4$s AS level, window_funnel_times(''3 minutes'', %1$s ts, %2$s) %4$s AS times FROM wide_clicks %5$s', modes, listed, size, over, grouped);
+            EXECUTE format('SELECT count(*) AS pairs, sum(level) AS reached, count(*) FILTER (WHERE (level, times) IS DISTINCT FROM (array_level, array_times)) AS differ FROM (
+                SELECT window_funnel(''3 minutes'', %1$s ts, %2$s) %4$s AS level, window_funnel_times(''3 minutes'', %1$s ts, %2$s) %4$s AS times,
+                    window_funnel(''3 minutes'', %1$s ts, VARIADIC steps[:%3$s]) %4$s AS array_level, window_funnel_times(''3 minutes'', %1$s ts, VARIADIC steps[:%3$s]) %4$s AS array_times
+                FROM wide_clicks %5$s) AS both_ways', modes, listed, size, over, grouped) INTO answer;
+            calls := calls + 1;
+            arrays := arrays + (pg_get_viewdef('called') ~ 'VARIADIC|ARRAY')::int;
+            compared := compared + answer.pairs;
+            reached := reached + answer.reached;
+            differ := differ + answer.differ;
+        END LOOP;
+    END LOOP;
+END
+$$;
+SELECT calls, arrays, compared > 20000 AS many, reached > compared AS far, differ FROM differing_overloads('', 'GROUP BY GROUPING SETS ((shopper), (id % 50), ())');
+SELECT calls, arrays, compared > 2000 AS many, reached > compared AS far, differ FROM differing_overloads('OVER (PARTITION BY shopper ORDER BY id)', 'WHERE shopper < 4');
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+SELECT string_agg(format('window_funnel(''3 minutes'', ts, %1$s) = window_funnel(''3 minutes'', ts, VARIADIC steps[:%2$s]) AND window_funnel(''3 minutes'', ''strict_once'', ts, %1$s) = window_funnel(''3 minutes'', ''strict_once'', ts, VARIADIC steps[:%2$s])',
+                         (SELECT string_agg(format('steps[%s]', n), ', ' ORDER BY n) FROM generate_series(1, size) AS n), size), ' AND ') AS all_alike FROM generate_series(2, 8) AS size \gset
+\set in_parallel 'SELECT shopper, ' :all_alike ' AS alike FROM wide_clicks GROUP BY shopper'
+SELECT plan_has(:'in_parallel', 'Partial .*Aggregate') AS partial;
+SELECT count(*) > 90 AS many, bool_and(alike) AS alike FROM (:in_parallel) AS compared;
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
+-- Which of them a call means does not depend on what is a literal; one and nine steps are an array; both kinds of state merge.
+PREPARE called_with (interval, text, timestamptz, boolean) AS SELECT window_funnel($1, $3, $4, NULL), window_funnel($1, $2, $3, $4, NULL), window_funnel($1, $2, $3, NULL, NULL, $4);
+EXECUTE called_with ('1 hour', 'any_order', '2026-01-01', true);
+SELECT window_funnel('1 hour', ts, 'true', NULL), window_funnel('1 hour', 'strict_once', '2026-01-01'::timestamptz, 'true', 'yes'), window_funnel('1 hour', NULL, a, b) FROM clicks;
+CREATE VIEW one_or_nine AS SELECT window_funnel('1 hour', ts, a) AS one, window_funnel('1 hour', ts, a, b, c, a, b, c, a, b, c) AS nine, window_funnel('1 hour', 'any_order', ts, a, a, a, a, a, a, a, a, a) AS in_mode FROM clicks;
+TABLE one_or_nine;
+CREATE AGGREGATE listed_state(interval, timestamptz, boolean, boolean) (SFUNC = window_funnel_add, STYPE = window_funnel_state);
+CREATE AGGREGATE array_state(interval, timestamptz, VARIADIC boolean[]) (SFUNC = window_funnel_add, STYPE = window_funnel_state);
+SELECT listed_state('1 hour', ts, a, b)::text = array_state('1 hour', ts, VARIADIC ARRAY[a, b])::text AS same FROM clicks;
+\set VERBOSITY sqlstate
+SELECT window_funnel(NULL, ts, a, b) FROM clicks;
+SELECT window_funnel('1 hour', NULL, ts, a, b) FROM clicks;
+SELECT window_funnel('1 month', ts, a, b) FROM clicks;
+SELECT window_funnel('1 hour', 'strict', ts, a, b) FROM clicks;
+SELECT window_funnel(make_interval(mins => id), ts, a, b) FROM clicks;
+SELECT window_funnel_add(NULL::window_funnel_state, '1 hour', now(), true, true);
+\set VERBOSITY default
+
 -- States are values: stored, copied in both formats, merged later, and read.
 CREATE AGGREGATE funnel_state(interval, timestamptz, VARIADIC boolean[]) (SFUNC = window_funnel_add, STYPE = window_funnel_state, COMBINEFUNC = window_funnel_combine);
 CREATE AGGREGATE merged_funnel(window_funnel_state) (SFUNC = window_funnel_combine, STYPE = window_funnel_state, FINALFUNC = window_funnel_final);

@@ -41,26 +41,51 @@ unsigned modes_of(FunctionCallInfo fcinfo, int argument) {
   return modes;
 }
 
-/// A row's arguments: win, mode where `mode` is a number, then time and steps. Rows without time or
-/// steps are ignored.
+/// Which steps a row matches.
+struct Steps {
+  unsigned count = 0;
+  uint32 reached = 0;
+};
+
+/// Argument `first`, the array of a VARIADIC call, which is not null.
+Steps steps_of_array(FunctionCallInfo fcinfo, int first) {
+  Steps steps;
+  pg::BooleanArray conditions(PG_GETARG_ARRAYTYPE_P(first));
+  steps.count = unsigned(conditions.size());
+  steps.reached = uint32(conditions.mask());
+  return steps;
+}
+
+/// Arguments from `first` on: no array is made of them, which would cost more than all else that
+/// is done for a row.
+Steps steps_one_by_one(FunctionCallInfo fcinfo, int first) {
+  Steps steps;
+  steps.count = unsigned(PG_NARGS() - first);
+  for (int i = first; i < PG_NARGS(); ++i)
+    steps.reached |= uint32(!PG_ARGISNULL(i) && PG_GETARG_BOOL(i)) << (i - first);
+  return steps;
+}
+
+/// A row's arguments: win, mode where `mode` is a number, then time and what `steps_of` reads. Rows
+/// without time or steps are ignored.
+template <Steps (*steps_of)(FunctionCallInfo, int)>
 Datum add_row(FunctionCallInfo fcinfo, int mode, int time) {
   pg::require_argument(fcinfo, 1, "the window");
   if (mode > 0)
     pg::require_argument(fcinfo, mode, "the mode");
-  if (PG_ARGISNULL(time) || PG_ARGISNULL(time + 1))
+  if (PG_ARGISNULL(time) || (steps_of == steps_of_array && PG_ARGISNULL(time + 1)))
     return pg::unchanged_state(fcinfo);
+  const Steps steps = steps_of(fcinfo, time + 1);
   core::FunnelShape shape;
   shape.window = pg::fixed_microseconds(PG_GETARG_INTERVAL_P(1), "the window");
   shape.modes = mode > 0 ? modes_of(fcinfo, mode) : 0;
-  pg::BooleanArray steps(PG_GETARG_ARRAYTYPE_P(time + 1));
-  shape.steps = unsigned(steps.size());
+  shape.steps = steps.count;
   const TimestampTz at = PG_GETARG_TIMESTAMPTZ(time);
-  const auto reached = uint32(steps.mask());
   auto *object = pg::running_state<FunnelState>(fcinfo);
-  if (object != nullptr && object->state.add_in_place(shape, at, reached))
+  if (object != nullptr && object->state.add_in_place(shape, at, steps.reached))
     return PG_GETARG_DATUM(0);
   object = pg::transition_state<FunnelState>(fcinfo);
-  pg::run_guarded([&] { object->state.add(shape, at, reached); });
+  pg::run_guarded([&] { object->state.add(shape, at, steps.reached); });
   return object->datum();
 }
 
@@ -86,12 +111,30 @@ BRAINSAIT_COMBINE(window_funnel, FunnelState)
 PG_FUNCTION_INFO_V1(brainsait_window_funnel_add);
 
 /// window_funnel_add(state, win interval, ts timestamptz, VARIADIC steps boolean[])
-Datum brainsait_window_funnel_add(PG_FUNCTION_ARGS) { return add_row(fcinfo, 0, 2); }
+Datum brainsait_window_funnel_add(PG_FUNCTION_ARGS) {
+  return add_row<steps_of_array>(fcinfo, 0, 2);
+}
 
 PG_FUNCTION_INFO_V1(brainsait_window_funnel_add_with_mode);
 
 /// window_funnel_add(state, win interval, mode text, ts timestamptz, VARIADIC steps boolean[])
-Datum brainsait_window_funnel_add_with_mode(PG_FUNCTION_ARGS) { return add_row(fcinfo, 2, 3); }
+Datum brainsait_window_funnel_add_with_mode(PG_FUNCTION_ARGS) {
+  return add_row<steps_of_array>(fcinfo, 2, 3);
+}
+
+PG_FUNCTION_INFO_V1(brainsait_window_funnel_add_steps);
+
+/// window_funnel_add(state, win interval, ts timestamptz, step boolean, ...)
+Datum brainsait_window_funnel_add_steps(PG_FUNCTION_ARGS) {
+  return add_row<steps_one_by_one>(fcinfo, 0, 2);
+}
+
+PG_FUNCTION_INFO_V1(brainsait_window_funnel_add_steps_with_mode);
+
+/// window_funnel_add(state, win interval, mode text, ts timestamptz, step boolean, ...)
+Datum brainsait_window_funnel_add_steps_with_mode(PG_FUNCTION_ARGS) {
+  return add_row<steps_one_by_one>(fcinfo, 2, 3);
+}
 
 PG_FUNCTION_INFO_V1(brainsait_window_funnel_final);
 
