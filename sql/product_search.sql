@@ -116,6 +116,20 @@ SELECT what, count(*) > 0 AS some FROM expected GROUP BY 1 ORDER BY 1;
 SELECT * FROM (TABLE expected EXCEPT ALL TABLE found) AS missing;
 SELECT * FROM (TABLE found EXCEPT ALL TABLE expected) AS wrong;
 
+-- A word that thousands have: of the first 500 matches the best, or of twice as many as are wanted, in the order of rank; the same whenever it
+-- is asked.
+SET ROLE regress_search_app;
+BEGIN;
+DO $$ BEGIN PERFORM shop.set_tenant('aaaaaaaa-0000-4000-8000-000000000000'); END $$;
+SELECT count(*) > 4000 AS "thousands" FROM products WHERE name ->> 'en' ~ ' lamps$' AND status = 'active';
+CREATE TEMPORARY TABLE common AS
+SELECT turn, k, s.* FROM generate_series(1, 3) AS turn, unnest('{20,300,1000}'::integer[]) AS k, LATERAL search_products('lamp', 'en', k) WITH ORDINALITY AS s (id, name, description, price, currency, category, product_status, rank, place);
+SELECT turn, k, count(*) AS found, count(DISTINCT id) AS different, bool_and(name ->> 'en' ~ ' lamps$' AND product_status = 'active') AS right, bool_and(rank <= before) AS in_order
+FROM (SELECT *, lag(rank, 1, rank) OVER (PARTITION BY turn, k ORDER BY place) AS before FROM common) AS c WHERE turn = 1 GROUP BY 1, 2 ORDER BY 2;
+SELECT count(*) AS "differ from turn to turn" FROM common a FULL JOIN common b ON (a.k, a.place) = (b.k, b.place) AND b.turn = a.turn + 1 WHERE a.turn < 3 AND a.id IS DISTINCT FROM b.id;
+ROLLBACK;
+RESET ROLE;
+
 -- Pages, as many as there are: every product once and in order, while others come and go, the last row of a page included.
 SET ROLE regress_search_app;
 CREATE FUNCTION pg_temp.walk(wanted text, size integer, filtered boolean) RETURNS TABLE (pages bigint, rows_seen bigint, twice bigint, missing bigint, out_of_order bigint) LANGUAGE plpgsql AS $$

@@ -23,7 +23,8 @@ namespace {
   "coalesce(name OPERATOR(pg_catalog.->>) 'ar', '') OPERATOR(pg_catalog.||) ' ' "                  \
   "OPERATOR(pg_catalog.||) coalesce(description OPERATOR(pg_catalog.->>) 'ar', '')))"
 
-// Ranking computes a row's words anew, so a common word's matches are not all ranked.
+// Matching without the index and ranking compute a row's words anew, some 15 us each, so of a
+// common word's matches the first ones are ranked that the plan comes to.
 pg::StoreQuery
     find_by_text("SELECT id, rank FROM (SELECT id, created_at, pg_catalog.ts_rank(" PRODUCT_TEXT
                  ", $2) AS rank "

@@ -57,7 +57,7 @@ CREATE FUNCTION search_products(
     OUT id uuid, OUT name jsonb, OUT description jsonb, OUT price numeric, OUT currency text, OUT category text, OUT product_status text,
     OUT rank real
 ) RETURNS SETOF record
-    LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp AS
+    LANGUAGE plpgsql STABLE ROWS 20 SET search_path = pg_catalog, pg_temp SET synchronize_seqscans = off AS
 $body$
 #variable_conflict use_column
 DECLARE
@@ -81,13 +81,13 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT p.id, p.name, p.description, p.price, p.currency::text, p.category::text, p.status::text, found.rank
-    FROM @extschema@.products_by_text(wanted, wanted_status, greatest(2000, 2 * k), k) AS found
+    FROM @extschema@.products_by_text(wanted, wanted_status, greatest(500, 2 * k), k) AS found
     JOIN @extschema@.products p ON p.tenant_id = @extschema@.current_tenant() AND p.id = found.id
     ORDER BY found.rank DESC, p.created_at DESC NULLS LAST, p.id;
 END
 $body$;
 COMMENT ON FUNCTION search_products(text, text, integer, text) IS
-    'The k best (1 to 1000, default 20) of the current tenant''s products of a status (default active, null: any) whose name or description has the query''s words: all of them, "phrases" in quotes, or between alternatives, - before what must be missing. lang en or ar stems words in that language, null in both. Of a query that more than 2,000 products match, the best of some 2,000. Errors: 22004 nulls, 22023 another language, a query over 1000 characters, k out of range.';
+    'The k best (1 to 1000, default 20) of the current tenant''s products of a status (default active, null: any) whose name or description has the query''s words: all of them, "phrases" in quotes, or between alternatives, - before what must be missing. lang en or ar stems words in that language, null in both. Of a query that more than 500 products match (or twice k, where that is more) so many are ranked, the same ones as long as the table and its statistics do not change. Errors: 22004 nulls, 22023 another language, a query over 1000 characters, k out of range.';
 
 CREATE FUNCTION product_cursor(created_at timestamptz, id uuid) RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' AS
