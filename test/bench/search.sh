@@ -4,9 +4,7 @@
 
 # load_search PRODUCTS: so many of tenant 0 and a tenth as many of twenty others, with indexes made once the rows are there.
 load_search() {
-  query search "CREATE TABLE index_of AS SELECT pg_get_indexdef(i.indexrelid) AS definition, i.indexrelid::regclass::text AS name
-      FROM pg_index i WHERE i.indrelid = 'products'::regclass AND NOT i.indisunique;
-    DO \$\$ DECLARE name text; BEGIN FOR name IN SELECT i.name FROM index_of i LOOP EXECUTE 'DROP INDEX ' || name; END LOOP; END \$\$"
+  drop_indexes search products
   query search "INSERT INTO tenants (id, name, slug) SELECT lpad(t::text, 32, '0')::uuid, 'Shop ' || t, 'shop-' || t FROM generate_series(0, 20) AS t"
   PGOPTIONS='-c session_replication_role=replica' query search "
     INSERT INTO products (id, tenant_id, name, description, price, category, tags, inventory_count, metadata, status, created_at)
@@ -16,8 +14,7 @@ load_search() {
            jsonb_build_object('en', 'series ' || n % 977 || ' number ' || n), (n % 100000) / 100.0 + 1, 'category-' || n % 20,
            ARRAY['tag-' || n % 10007, 'tag-' || n % 7], 10, jsonb_build_object('batch', n % 10009), 'active', now() - n * interval '1 second'
     FROM generate_series(1::bigint, $1 + $1 / 10) AS n"
-  PGOPTIONS='-c maintenance_work_mem=512MB' query search "DO \$\$ DECLARE definition text;
-    BEGIN FOR definition IN SELECT i.definition FROM index_of i LOOP EXECUTE definition; END LOOP; END \$\$"
+  make_indexes search
   query search 'VACUUM ANALYZE products'
   query search 'GRANT brainsait_app TO shopper'
 }

@@ -178,26 +178,40 @@ watch_memory() {
     print $peak' "$1"
 }
 
-# One statement, timed from its BEGIN to the end of its COMMIT.
-bulk_turn() {
-  local arm=$1 store=${arm_store[$1]} wal cpu started watcher
-  reset_orders "$store"
-  query "$store" CHECKPOINT
+# timed_run ARM DATABASE USER ROWS: the arm's statements in a session of their own, timed from the first to the end of the last; notes the run.
+timed_run() {
+  local arm=$1 store=${arm_store[$1]} wal cpu took watcher
+  query "$2" CHECKPOINT
   rm -f "$BENCH/pid" "$BENCH/peak"
   watch_memory "$BENCH/pid" >"$BENCH/peak" &
   watcher=$!
   wal=$(wal_position)
   cpu=$(server_cpu)
-  started=$EPOCHREALTIME
-  psql -X -q -A -t -v ON_ERROR_STOP=1 -v users="$users" -U shopper -d "$store" -o "$BENCH/pid" \
-    -c 'SELECT pg_backend_pid()' -c '\o /dev/null' -f "$BENCH/$id.$arm.sql" || fail "the statement failed in $id, $arm"
-  started=$(awk "BEGIN {print $EPOCHREALTIME - $started}")
+  took=$(psql -X -q -A -t -v ON_ERROR_STOP=1 -v users="$users" -U "$3" -d "$2" -o "$BENCH/pid" -c 'SET client_min_messages = warning' \
+    -c 'SELECT pg_backend_pid()' -c '\o /dev/null' -c '\timing on' -f "$BENCH/$id.$arm.sql") || fail "a statement failed in $id, $arm"
+  took=$(awk '/^Time: / {total += $2} END {printf "%.6f", total / 1000}' <<<"$took")
   settle "$store"
   wait "$watcher"
   cpu=$(awk "BEGIN {print $(server_cpu) - $cpu}")
   wal=$(($(wal_position) - wal))
-  check_counted "$store" "$bulk"
-  note run "$id" "$arm" "$turn" "$bulk" "$started" "$wal" "$cpu" "$(cat "$BENCH/peak")"
+  note run "$id" "$arm" "$turn" "$4" "$took" "$wal" "$cpu" "$(cat "$BENCH/peak")"
+}
+
+bulk_turn() {
+  reset_orders "${arm_store[$1]}"
+  timed_run "$1" "${arm_store[$1]}" shopper "$bulk"
+  check_counted "${arm_store[$1]}" "$bulk"
+}
+
+# drop_indexes DATABASE TABLE, and make_indexes DATABASE once the rows are there: all but keys, of a partitioned table's partitions too.
+drop_indexes() {
+  query "$1" "CREATE TABLE index_of AS SELECT replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ') AS definition, i.indexrelid::regclass::text AS name
+      FROM pg_index i WHERE i.indrelid = '$2'::regclass AND NOT i.indisunique;
+    DO \$\$ DECLARE name text; BEGIN FOR name IN SELECT i.name FROM index_of i LOOP EXECUTE 'DROP INDEX ' || name; END LOOP; END \$\$"
+}
+make_indexes() {
+  PGOPTIONS='-c maintenance_work_mem=512MB' query "$1" "DO \$\$ DECLARE definition text;
+    BEGIN FOR definition IN SELECT i.definition FROM index_of i LOOP EXECUTE definition; END LOOP; END \$\$"
 }
 
 # load_reports COUNT: orders for reports to read.
@@ -218,7 +232,11 @@ run_turns() {
   query postgres CHECKPOINT
   for ((turn = 1; turn <= measure_turns; turn++)); do
     for arm in "${arms[@]}"; do
-      if [[ $id == bulk* ]]; then bulk_turn "$arm"; else client_turn "$arm"; fi
+      case $id in
+        bulk*) bulk_turn "$arm" ;;
+        purge*) purge_turn "$arm" ;;
+        *) client_turn "$arm" ;;
+      esac
     done
   done
 }
