@@ -57,6 +57,23 @@ SELECT ills('DROP POLICY tenant_wall ON payments');
 SELECT ills('GRANT SELECT ON analytics_events_default TO brainsait_app');
 SELECT ills('GRANT SELECT (secret) ON webhooks TO regress_health_app');
 SELECT ills('ALTER ROLE regress_health_app BYPASSRLS');
+-- Parts of the store: what a fresh one has is what is looked for; of a store of before 0.2.0, nothing else can be asked.
+(SELECT * FROM store_triggers()) EXCEPT SELECT c.relname, t.tgname, t.tgenabled
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = '"shop %s"'::regnamespace AND NOT t.tgisinternal;
+SELECT c.relname, t.tgname, t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = '"shop %s"'::regnamespace AND NOT c.relispartition AND NOT t.tgisinternal EXCEPT SELECT * FROM store_triggers();
+SELECT ills('DROP TRIGGER brainsait_number ON orders');
+SELECT ills('ALTER TABLE payments DISABLE TRIGGER brainsait_updated_at; ALTER TABLE users ENABLE REPLICA TRIGGER brainsait_webhooks');
+SELECT ills('ALTER TABLE products DISABLE TRIGGER ALL; ALTER TABLE products ENABLE TRIGGER ALL');
+SELECT ills('ALTER TABLE products ENABLE ALWAYS TRIGGER brainsait_updated_at');
+SELECT ills('DROP INDEX idx_webhook_deliveries_open');
+SELECT ills('ALTER TABLE webhook_deliveries DROP CONSTRAINT webhook_deliveries_status_fits');
+SELECT ills('ALTER TABLE webhooks DROP COLUMN previous_secret_until');
+SELECT ills('DROP VIEW webhook_health; DROP TABLE webhook_deliveries, maintenance_runs');
+-- What create_store() then mends.
+SELECT ills('ALTER TABLE webhooks DROP COLUMN previous_secret_until; DROP TRIGGER brainsait_tenant ON order_items;
+    ALTER TABLE payments DISABLE TRIGGER brainsait_updated_at; ALTER TABLE products DISABLE TRIGGER ALL; ALTER TABLE products ENABLE TRIGGER ALL;
+    DROP TABLE maintenance_runs; SELECT create_store()');
 -- The rollup, by its own rows and by a trigger that did not fire.
 SELECT ills($$UPDATE revenue_metrics SET total_revenue = 11 WHERE tenant_id = 'aaaaaaaa-0000-4000-8000-000000000000'$$);
 SELECT ills($$ALTER TABLE orders DISABLE TRIGGER brainsait_revenue; DELETE FROM orders WHERE number = 'b'$$);

@@ -77,8 +77,8 @@ CALL purge_webhook_deliveries();
 CALL archive_orders();
 CALL drain_default_partitions();
 CALL run_maintenance();
-SELECT drop_partition('analytics_events', 'analytics_events_default', 'infinity');
-SELECT owner_drop_partition('analytics_events', 'analytics_events_default', 'infinity');
+SELECT drop_partitions('analytics_events', 'infinity', '{}');
+SELECT owner_drop_partitions('analytics_events', 'infinity', '{}');
 SELECT make_partition('analytics_events', current_date);
 SELECT purge_batch(gen_random_uuid());
 SELECT * FROM maintenance_runs;
@@ -89,11 +89,12 @@ SELECT (SELECT count(*) FROM analytics_events) AS events, (SELECT count(*) FROM 
        (SELECT count(*) FROM orders WHERE status = 'archived') AS archived;
 -- An operator's own call of what works as the owner drops no partition of another table, none too young, and makes none too far off.
 SET SESSION AUTHORIZATION regress_retention_operator;
-SELECT drop_partition('orders', 'orders', 'infinity');
+SELECT drop_partitions('orders', 'infinity', '{}');
 SELECT make_partition('orders', '2026-01-01');
 SELECT make_partition('analytics_events', 'infinity');
-SELECT drop_partition('analytics_events', 'webhook_deliveries_default', 'infinity') AS not_its_partition,
-       drop_partition('analytics_events', 'analytics_events_default', 'infinity') AS the_default;
+SELECT drop_partitions('analytics_events', 'infinity', ARRAY(SELECT partition::oid FROM monthly_partitions('analytics_events') WHERE to_time <= now())) AS not_over_yet,
+       drop_partitions('analytics_events', '-infinity', '{}') AS too_young, drop_partitions('analytics_events', NULL, '{}') AS of_no_time,
+       drop_partitions('analytics_events', 'infinity', NULL) AS all_passed_over;
 RESET SESSION AUTHORIZATION;
 SELECT to_regclass('webhook_deliveries_default') IS NOT NULL AND to_regclass('analytics_events_default') IS NOT NULL AS there_still;
 \set VERBOSITY terse

@@ -21,12 +21,26 @@ $body$
 DECLARE
     found bigint;
     first_found text;
+    unknown_tables boolean;
     pending bigint;
     oldest timestamptz;
     parent regclass;
     this_month timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
     months_ahead integer;
 BEGIN
+    check_name := 'parts of the store';
+    SELECT count(*), min(format('%s %s', m.kind, m.part)), bool_or(m.kind IN ('table', 'column')) INTO found, first_found, unknown_tables
+    FROM @extschema@.missing_store_parts() m;
+    status := CASE WHEN found = 0 THEN 'ok' ELSE 'fail' END;
+    detail := CASE WHEN found = 0 THEN 'all there'
+                   ELSE format('%s missing, the first: %s%s', found, first_found,
+                               CASE WHEN unknown_tables THEN '; nothing else can be checked' END) END;
+    hint := CASE WHEN found > 0 THEN 'As a superuser, SELECT create_store(): it brings tables of an earlier version up to date and mends triggers.' END;
+    RETURN NEXT;
+    IF unknown_tables THEN
+        RETURN;
+    END IF;
+
     -- Three parts of one report: what stands before the wall, what leads around it, and the rest.
     FOR check_name, hint IN
         SELECT * FROM (VALUES ('row security', 'on and forced'), ('partition grants', 'none'), ('isolation', 'no hole')) AS parts (name, good)

@@ -56,14 +56,6 @@ BEGIN
         COMMENT ON TABLE @extschema@.order_number_key IS
             'The one key that turns values of order_code_sequence into {CODE}. It came from the server''s random source and must not change.';
     END IF;
-    -- Whom row security keeps from seeing the key cannot know that it is missing.
-    IF NOT row_security_active('@extschema@.order_number_key')
-       AND NOT EXISTS (SELECT FROM @extschema@.order_number_key) THEN
-        -- 3 * 122 random bits, condensed to 256.
-        INSERT INTO @extschema@.order_number_key (version, key)
-        VALUES (1, sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())));
-    END IF;
-
     IF to_regclass('@extschema@.order_code_sequence') IS NULL THEN
         -- 32 values at a time: sessions seldom meet on the sequence's page, and what a session leaves
         -- unused only makes codes one character longer a little earlier.

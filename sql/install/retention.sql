@@ -102,44 +102,76 @@ COMMENT ON FUNCTION note_maintenance(uuid, bigint, bigint, integer, jsonb, boole
 
 -- Partitions.
 
-CREATE FUNCTION owner_drop_partition(parent regclass, partition regclass, before timestamptz) RETURNS boolean
+CREATE FUNCTION owner_drop_partitions(parent regclass, before timestamptz, passed_over oid[]) RETURNS name[]
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS
 $body$
 DECLARE
+    at_once constant integer := 24;
+    moment constant interval := '50 milliseconds';
     default_partition regclass := (SELECT partdefid FROM pg_partitioned_table WHERE partrelid = parent AND partdefid <> 0);
+    due record;
+    locked regclass[] := '{}';
+    dropped name[] := '{}';
+    partition regclass;
+    partition_name name;
+    started timestamptz;
 BEGIN
     IF parent NOT IN ('@extschema@.analytics_events'::regclass, '@extschema@.webhook_deliveries'::regclass) THEN
         RAISE EXCEPTION '% is not a table of events', parent USING ERRCODE = 'wrong_object_type';
     END IF;
-    -- Somebody else may have dropped it meanwhile.
-    IF NOT EXISTS (SELECT FROM @extschema@.monthly_partitions(parent) p
-                   WHERE p.partition = owner_drop_partition.partition AND p.to_time <= before) THEN
-        RETURN true;
-    END IF;
     BEGIN
-        -- Nobody writes to a month that is over. The parent, which everybody writes to, comes last and is waited for
-        -- so shortly that nobody notices who queues up behind; dropping from there on is a matter of catalogs.
-        -- Not detached first: that would lock the tables that the partition's rows refer to.
-        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', partition);
+        -- Nobody writes to a month that is over. The oldest is waited for, the others are taken where they are free. The
+        -- parent, which everybody writes to, comes last and is waited for so shortly that nobody notices who queues up
+        -- behind; dropping from there on is a matter of catalogs: a millisecond or so each, and no more than fit into a
+        -- moment. Not detached first: that would lock the tables that the partitions' rows refer to.
+        FOR due IN
+            SELECT p.partition FROM @extschema@.monthly_partitions(parent) p
+            WHERE p.to_time <= before AND p.to_time <= now() AND p.partition <> ALL (passed_over) ORDER BY p.from_time LIMIT at_once
+        LOOP
+            IF locked = '{}' THEN
+                EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', due.partition);
+            ELSE
+                BEGIN
+                    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE NOWAIT', due.partition);
+                EXCEPTION
+                    WHEN lock_not_available THEN EXIT;
+                END;
+            END IF;
+            locked := locked || due.partition;
+        END LOOP;
+        IF locked = '{}' THEN
+            RETURN locked;
+        END IF;
         PERFORM set_config('lock_timeout', '100ms', true);
         IF default_partition IS NOT NULL THEN
             EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', default_partition);
         END IF;
         EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', parent);
-        EXECUTE format('DROP TABLE %s', partition);
     EXCEPTION
-        WHEN lock_not_available OR deadlock_detected OR dependent_objects_still_exist THEN
-            RETURN false;
+        -- Somebody else may also have dropped it meanwhile.
+        WHEN lock_not_available OR deadlock_detected OR undefined_table THEN RETURN dropped;
     END;
-    RETURN true;
+    started := clock_timestamp();
+    FOREACH partition IN ARRAY locked
+    LOOP
+        partition_name := (SELECT c.relname FROM pg_class c WHERE c.oid = partition);
+        BEGIN
+            EXECUTE format('DROP TABLE %s', partition);
+        EXCEPTION
+            WHEN dependent_objects_still_exist THEN EXIT;
+        END;
+        dropped := dropped || partition_name;
+        EXIT WHEN clock_timestamp() > started + moment;
+    END LOOP;
+    RETURN dropped;
 END
 $body$;
-COMMENT ON FUNCTION owner_drop_partition(regclass, regclass, timestamptz) IS
-    'Internal to drop_partition(): does it as the owner.';
-CREATE FUNCTION drop_partition(parent regclass, partition regclass, before timestamptz) RETURNS boolean
+COMMENT ON FUNCTION owner_drop_partitions(regclass, timestamptz, oid[]) IS
+    'Internal to drop_partitions(): does it as the owner.';
+CREATE FUNCTION drop_partitions(parent regclass, before timestamptz, passed_over oid[]) RETURNS name[]
     LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'brainsait_as_owner';
-COMMENT ON FUNCTION drop_partition(regclass, regclass, timestamptz) IS
-    'Internal to purge_batch(): drops a partition whose month ended before that time. False where a lock was not to be had within a tenth of a second, or objects of the application''s depend on it.';
+COMMENT ON FUNCTION drop_partitions(regclass, timestamptz, oid[]) IS
+    'Internal to purge_batch(): drops partitions whose months ended before that time, oldest first, but for those passed over, and returns the names of those that a moment was enough for. None where a lock was not to be had within a tenth of a second, or objects of the application''s depend on the oldest.';
 
 CREATE FUNCTION owner_make_partition(parent regclass, month date) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS
@@ -166,14 +198,14 @@ COMMENT ON FUNCTION make_partition(regclass, date) IS
 
 REVOKE ALL ON FUNCTION owner_start_maintenance_run(text, interval, timestamptz, bigint), start_maintenance_run(text, interval, timestamptz, bigint),
     owner_note_maintenance(uuid, bigint, bigint, integer, jsonb, boolean), note_maintenance(uuid, bigint, bigint, integer, jsonb, boolean),
-    owner_drop_partition(regclass, regclass, timestamptz), drop_partition(regclass, regclass, timestamptz),
+    owner_drop_partitions(regclass, timestamptz, oid[]), drop_partitions(regclass, timestamptz, oid[]),
     owner_make_partition(regclass, date), make_partition(regclass, date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION owner_start_maintenance_run(text, interval, timestamptz, bigint),
     owner_note_maintenance(uuid, bigint, bigint, integer, jsonb, boolean),
-    owner_drop_partition(regclass, regclass, timestamptz), owner_make_partition(regclass, date) TO brainsait_owner;
+    owner_drop_partitions(regclass, timestamptz, oid[]), owner_make_partition(regclass, date) TO brainsait_owner;
 GRANT EXECUTE ON FUNCTION start_maintenance_run(text, interval, timestamptz, bigint),
     note_maintenance(uuid, bigint, bigint, integer, jsonb, boolean),
-    drop_partition(regclass, regclass, timestamptz), make_partition(regclass, date) TO brainsait_operator;
+    drop_partitions(regclass, timestamptz, oid[]), make_partition(regclass, date) TO brainsait_operator;
 
 CREATE FUNCTION monthly_partitions(parent regclass, OUT partition regclass, OUT from_time timestamptz, OUT to_time timestamptz)
     RETURNS SETOF record

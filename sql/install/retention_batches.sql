@@ -86,6 +86,8 @@ DECLARE
     r record;
     parent regclass;
     expired record;
+    kept oid[];
+    dropped name[];
     place jsonb;
     time_column name;
     page bigint;
@@ -99,27 +101,27 @@ BEGIN
     place := r.progress;
 
     -- Partitions of which every row is due, oldest first.
-    SELECT p.partition, p.from_time INTO expired FROM @extschema@.monthly_partitions(parent) p
-    WHERE p.to_time <= r.cutoff AND NOT coalesce(place -> 'kept' ? p.partition::oid::text, false)
+    kept := ARRAY(SELECT jsonb_array_elements_text(place -> 'kept')::oid);
+    SELECT p.partition, (SELECT c.relname FROM pg_class c WHERE c.oid = p.partition) AS name INTO expired
+    FROM @extschema@.monthly_partitions(parent) p
+    WHERE p.to_time <= r.cutoff AND p.partition <> ALL (kept)
     ORDER BY p.from_time LIMIT 1;
     IF expired.partition IS NOT NULL THEN
-        DECLARE
-            partition_name text := (SELECT relname FROM pg_class WHERE oid = expired.partition);
-            tries integer := coalesce((place ->> 'tries')::integer, 0) + 1;
-        BEGIN
-            IF @extschema@.drop_partition(parent, expired.partition, r.cutoff) THEN
-                PERFORM @extschema@.note_maintenance(run, r.done + 1, 0, 1, place - 'tries', false);
-                RAISE NOTICE '%: % of %, dropped partition %', r.task, r.done + 1, greatest(r.total, r.done + 1), partition_name;
-            ELSIF tries < tries_to_drop THEN
-                PERFORM pg_sleep(0.1);
-                PERFORM @extschema@.note_maintenance(run, r.done, 0, 0, place || jsonb_build_object('tries', tries), false);
-            ELSE
-                PERFORM @extschema@.note_maintenance(run, r.done + 1, 0, 0, place - 'tries'
-                    || jsonb_build_object('kept', coalesce(place -> 'kept', '[]') || to_jsonb(expired.partition::oid::text)), false);
-                RAISE WARNING '%: partition % is in use and could not be dropped; its rows are deleted instead', r.task, partition_name;
-            END IF;
-            RETURN true;
-        END;
+        dropped := @extschema@.drop_partitions(parent, r.cutoff, kept);
+        IF dropped <> '{}' THEN
+            PERFORM @extschema@.note_maintenance(run, r.done + cardinality(dropped), 0, cardinality(dropped), place - 'tries', false);
+            RAISE NOTICE '%: % of %, dropped %', r.task, r.done + cardinality(dropped), greatest(r.total, r.done + cardinality(dropped)),
+                         array_to_string(dropped, ', ');
+        ELSIF coalesce((place ->> 'tries')::integer, 0) + 1 < tries_to_drop THEN
+            PERFORM pg_sleep(0.1);
+            PERFORM @extschema@.note_maintenance(run, r.done, 0, 0,
+                place || jsonb_build_object('tries', coalesce((place ->> 'tries')::integer, 0) + 1), false);
+        ELSE
+            PERFORM @extschema@.note_maintenance(run, r.done + 1, 0, 0, place - 'tries'
+                || jsonb_build_object('kept', coalesce(place -> 'kept', '[]') || to_jsonb(expired.partition::oid::text)), false);
+            RAISE WARNING '%: partition % is in use and could not be dropped; its rows are deleted instead', r.task, expired.name;
+        END IF;
+        RETURN true;
     END IF;
 
     -- What is left lies in months that are due in part, in the default partition, or in partitions that stayed: they are

@@ -61,6 +61,55 @@ COMMENT ON FUNCTION store_strangers() IS
     'Internal: relations that bear a name of the store''s but are not the store''s, by owner, kind or columns. What an earlier version did not have yet is not held against a table.';
 REVOKE ALL ON FUNCTION store_strangers() FROM PUBLIC;
 
+CREATE FUNCTION store_triggers(OUT table_name name, OUT trigger_name name, OUT fires "char") RETURNS SETOF record
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS
+$body$
+SELECT list.table_name, trigger_name, list.fires
+FROM (VALUES
+    ('tenants'::name, 'O'::"char", '{brainsait_dumped,brainsait_revenue_tenant,brainsait_tenant_changes,brainsait_updated_at,brainsait_validate_settings,brainsait_webhooks}'::name[]),
+    ('tenants', 'A', '{brainsait_tenant_changed,brainsait_truncated}'),
+    ('users', 'O', '{brainsait_updated_at,brainsait_webhooks}'),
+    ('products', 'O', '{brainsait_updated_at}'),
+    ('products', 'A', '{zz_brainsait_checks}'),
+    ('orders', 'O', '{brainsait_number,brainsait_revenue,brainsait_revenue_truncate,brainsait_updated_at,brainsait_webhooks}'),
+    ('orders', 'A', '{zz_brainsait_checks}'),
+    ('order_items', 'O', '{brainsait_tenant}'),
+    ('order_items', 'A', '{zz_brainsait_checks}'),
+    ('payments', 'O', '{brainsait_revenue,brainsait_revenue_leaves,brainsait_revenue_truncate,brainsait_updated_at,brainsait_webhooks}'),
+    ('payments', 'A', '{zz_brainsait_checks}'),
+    ('order_number_key', 'A', '{brainsait_arrives,brainsait_tenant_changed,brainsait_truncated}'),
+    ('integrations', 'O', '{brainsait_updated_at}'),
+    ('integrations', 'A', '{zz_brainsait_seal}'),
+    ('webhooks', 'O', '{brainsait_updated_at,brainsait_webhook_changes}'),
+    ('webhooks', 'A', '{brainsait_truncated,brainsait_webhook_changed,zz_brainsait_seal}'),
+    ('webhook_deliveries', 'O', '{brainsait_tenant}')
+) AS list (table_name, fires, names), unnest(list.names) AS trigger_name
+$body$;
+COMMENT ON FUNCTION store_triggers() IS
+    'Internal to health_check(): the triggers that create_store() puts on tables, and when they fire, as pg_trigger.tgenabled tells it.';
+
+CREATE FUNCTION missing_store_parts(OUT kind text, OUT part text) RETURNS SETOF record
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS
+$body$
+SELECT 'table', shape.table_name::text
+FROM @extschema@.store_shape() AS shape
+WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = '@extschema@'::regnamespace AND c.relname = shape.table_name)
+UNION ALL
+SELECT lower(later.kind), format('%s of %s', later.object, later.table_name) FROM @extschema@.missing_table_changes() AS later
+UNION ALL
+SELECT 'trigger', format('%s of %s%s', wanted.trigger_name, wanted.table_name,
+                         CASE t.tgenabled WHEN 'D' THEN ' (disabled)' WHEN 'O' THEN ' (not in replicas)' WHEN 'R' THEN ' (only in replicas)' END)
+FROM @extschema@.store_triggers() AS wanted
+JOIN pg_class c ON c.relnamespace = '@extschema@'::regnamespace AND c.relname = wanted.table_name
+LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = wanted.trigger_name
+-- That an application has a trigger fire in replicas too is its own affair.
+WHERE t.oid IS NULL OR t.tgenabled NOT IN (wanted.fires, 'A')
+$body$;
+COMMENT ON FUNCTION missing_store_parts() IS
+    'Internal to health_check(): what this version''s store has and this one lacks: each table (view, sequence), later column, constraint or index, and trigger; a trigger that does not fire when it should, too.';
+REVOKE ALL ON FUNCTION store_triggers(), missing_store_parts() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION store_shape(), table_changes(), missing_table_changes(), store_triggers(), missing_store_parts() TO brainsait_operator;
+
 CREATE FUNCTION own_store(kinds text) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
@@ -228,6 +277,33 @@ $body$;
 COMMENT ON FUNCTION release_store() IS 'Internal to create_store(): lets the store''s relations leave the extension.';
 REVOKE ALL ON FUNCTION release_store() FROM PUBLIC;
 
+CREATE FUNCTION owner_furnish_store(rollup_lost boolean) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$body$
+BEGIN
+    PERFORM @extschema@.fire_triggers_at_once();
+    IF NOT EXISTS (SELECT FROM @extschema@.order_number_key) THEN
+        -- 3 * 122 random bits, condensed to 256.
+        INSERT INTO @extschema@.order_number_key (version, key)
+        VALUES (1, sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())));
+    END IF;
+    PERFORM @extschema@.ensure_partitions();
+    IF rollup_lost THEN
+        -- Nobody kept the rollup while tables or triggers were away.
+        DELETE FROM @extschema@.revenue_customers WHERE tenant_id NOT IN (SELECT id FROM @extschema@.tenants);
+        DELETE FROM @extschema@.revenue_deltas WHERE tenant_id NOT IN (SELECT id FROM @extschema@.tenants);
+        PERFORM @extschema@.rebuild_revenue_metrics(id) FROM @extschema@.tenants;
+    END IF;
+END
+$body$;
+COMMENT ON FUNCTION owner_furnish_store(boolean) IS 'Internal to furnish_store(): does it as the owner.';
+CREATE FUNCTION furnish_store(rollup_lost boolean) RETURNS void
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'brainsait_as_owner';
+COMMENT ON FUNCTION furnish_store(boolean) IS
+    'Internal to create_store(): writes the rows that a store needs, the key of order codes first, and makes partitions, as the tables'' owner: what an owner hung on a table must not run as the superuser. rollup_lost: computes the rollup anew.';
+REVOKE ALL ON FUNCTION owner_furnish_store(boolean), furnish_store(boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION owner_furnish_store(boolean) TO brainsait_owner;
+
 CREATE FUNCTION create_store() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
@@ -254,13 +330,7 @@ BEGIN
     PERFORM @extschema@.own_store('rpS'), @extschema@.change_tables();
     PERFORM @extschema@.create_revenue_view(), @extschema@.create_webhook_view(), @extschema@.create_monitoring_views(), @extschema@.own_store('v');
     PERFORM @extschema@.attach_store();
-    PERFORM @extschema@.ensure_partitions();
-    IF rollup_found IS DISTINCT FROM @extschema@.revenue_parts() THEN
-        -- Nobody kept the rollup while tables or triggers were away.
-        DELETE FROM @extschema@.revenue_customers WHERE tenant_id NOT IN (SELECT id FROM @extschema@.tenants);
-        DELETE FROM @extschema@.revenue_deltas WHERE tenant_id NOT IN (SELECT id FROM @extschema@.tenants);
-        PERFORM @extschema@.rebuild_revenue_metrics(id) FROM @extschema@.tenants;
-    END IF;
+    PERFORM @extschema@.furnish_store(rollup_found IS DISTINCT FROM @extschema@.revenue_parts());
     PERFORM @extschema@.release_store();
 END
 $body$;

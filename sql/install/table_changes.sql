@@ -61,6 +61,29 @@ COMMENT ON FUNCTION missing_table_changes() IS
     'Internal to create_store(): the table_changes() that a table here lacks, because it is an earlier version''s.';
 REVOKE ALL ON FUNCTION missing_table_changes() FROM PUBLIC;
 
+CREATE FUNCTION fire_triggers_at_once() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+$body$
+DECLARE
+    put_off record;
+BEGIN
+    FOR put_off IN
+        SELECT DISTINCT k.connamespace::regnamespace AS schema, k.conname AS name
+        FROM pg_trigger t
+        JOIN pg_constraint k ON k.oid = t.tgconstraint
+        JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE t.tgdeferrable AND NOT t.tgisinternal
+          AND (c.relnamespace = '@extschema@'::regnamespace OR c.relowner = 'brainsait_owner'::regrole)
+    LOOP
+        EXECUTE format('SET CONSTRAINTS %s.%I IMMEDIATE', put_off.schema, put_off.name);
+    END LOOP;
+END
+$body$;
+COMMENT ON FUNCTION fire_triggers_at_once() IS
+    'Internal to create_store(): until the transaction''s end, triggers on the store''s tables that may be put off fire with their statement, as the owner who runs it; put off until the commit they would run as the superuser.';
+REVOKE ALL ON FUNCTION fire_triggers_at_once() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fire_triggers_at_once() TO brainsait_owner;
+
 CREATE FUNCTION owner_change_tables() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $body$
@@ -68,6 +91,7 @@ DECLARE
     change record;
     target text;
 BEGIN
+    PERFORM @extschema@.fire_triggers_at_once();
     FOR change IN SELECT * FROM @extschema@.missing_table_changes() AS missing ORDER BY missing.place
     LOOP
         target := format('%s.%I', '@extschema@', change.table_name);

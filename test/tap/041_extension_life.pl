@@ -204,4 +204,51 @@ is(attempt($quoted, qq{DROP EXTENSION brainsait CASCADE; ALTER TABLE "$schema".u
     '42P07', "$schema: a wrong shape is refused") or diag $err;
 like($err, qr/in schema "my 100% Shop" and is not the store's: it has no column role/, 'with the reason');
 
+# 8. What a member of the owner hung on tables runs as the owner, when a superuser has the store made or mended: on the key of
+# codes, on partitions and on rows that move into them, on what is swept out of the rollup; put off until the commit or not.
+my $planted = create_store($node, 'life_planted');
+fill_store($node, $planted, 'public');
+$node->safe_psql($planted, <<'SQL');
+CREATE TABLE ran (who name, what text);
+GRANT INSERT ON ran TO PUBLIC;
+GRANT CREATE ON SCHEMA public TO life_migrator;
+SQL
+$node->safe_psql($planted, <<'SQL', extra_params => [ '-U', 'life_migrator' ]);
+SET ROLE brainsait_owner;
+CREATE FUNCTION plant() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO public.ran VALUES (current_user, tg_name || ' ' || tg_argv[0]); RETURN coalesce(NEW, OLD); END $$;
+CREATE FUNCTION plant_check(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO public.ran VALUES (current_user, 'check ' || $1); RETURN true; END $$;
+DO $$
+DECLARE
+    target text;
+BEGIN
+    FOREACH target IN ARRAY ARRAY['order_number_key', 'analytics_events_default', 'revenue_metrics', 'revenue_customers', 'webhook_deliveries_default'] LOOP
+        EXECUTE format('CREATE TRIGGER before BEFORE INSERT OR UPDATE OR DELETE ON %1$I FOR EACH ROW EXECUTE FUNCTION plant(%1$L)', target);
+        EXECUTE format('CREATE CONSTRAINT TRIGGER put_off AFTER INSERT OR UPDATE OR DELETE ON %1$I DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION plant(%1$L)', target);
+    END LOOP;
+END $$;
+ALTER TABLE analytics_events ADD CONSTRAINT planted CHECK (plant_check('analytics_events')) NOT VALID;
+TRUNCATE order_number_key;
+DROP TRIGGER brainsait_revenue ON orders;
+SQL
+# Rows in a default partition that belong into this month's; customers of a tenant that is gone; a column that comes with a later
+# version. The superuser's own doing is written down first, and forgotten.
+$node->safe_psql($planted, <<'SQL');
+SELECT format('analytics_events_%s', to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')) AS this_month \gset
+DROP TABLE :this_month;
+INSERT INTO analytics_events (tenant_id, event_type) SELECT id, 'now' FROM tenants;
+INSERT INTO revenue_customers VALUES (gen_random_uuid(), '2020-01-01', 'SAR', gen_random_uuid(), 1);
+UPDATE revenue_metrics SET total_revenue = 1;
+ALTER TABLE webhook_deliveries DROP COLUMN next_attempt_at CASCADE;
+TRUNCATE ran;
+SQL
+is(attempt($planted, 'SELECT create_store()'), '', 'create_store() over what an owner planted') or diag $err;
+is(value($planted, 'SELECT DISTINCT who FROM ran'), 'brainsait_owner', 'runs all of it as the owner');
+is(value($planted, q{SELECT string_agg(DISTINCT what, ', ' ORDER BY what) FROM ran}), join(', ', 'before analytics_events_default', 'before order_number_key',
+    'before revenue_customers', 'before revenue_metrics', 'before webhook_deliveries_default', 'check analytics_events', 'put_off analytics_events_default',
+    'put_off order_number_key', 'put_off revenue_customers', 'put_off revenue_metrics', 'put_off webhook_deliveries_default'), 'each of them ran');
+is(rollup_differences($node, $planted, 'public'), '', 'and the store is right');
+is(value($planted, "SELECT count(*) FROM health_check() WHERE status = 'fail'"), '0', 'and well') or diag value($planted, 'SELECT * FROM health_check()');
+
 done_testing();
