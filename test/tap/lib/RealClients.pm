@@ -51,15 +51,15 @@ sub missing {
 
 my @running;
 
-# start_pgbouncer(node, [pool_size => n], [conf => lines]): a PgBouncer in transaction mode before the node, on
-# a socket of its own, for any role that the node knows.
+# start_pgbouncer(node, [pool_size => n], [conf => lines], [logins => [role...]]): a PgBouncer in transaction mode before the
+# node, on a socket of its own, for app_login, migrations_login, postgres and those roles.
 sub start_pgbouncer {
     my ($node, %options) = @_;
     my $folder = PostgreSQL::Test::Utils::tempdir_short();
     my $port = PostgreSQL::Test::Cluster::get_free_port();
     my $pool_size = $options{pool_size} // 1;
     my ($version) = `$pgbouncer --version` =~ /(\d+\.\d+)/;
-    PostgreSQL::Test::Utils::append_to_file("$folder/users", join '', map { qq{"$_" ""\n} } qw(app_login migrations_login postgres));
+    PostgreSQL::Test::Utils::append_to_file("$folder/users", join '', map { qq{"$_" ""\n} } qw(app_login migrations_login postgres), @{ $options{logins} // [] });
     # Prepared statements of the protocol outlive transactions from 1.21 on.
     my $prepared = $version >= 1.21 ? 'max_prepared_statements = 100' : '';
     PostgreSQL::Test::Utils::append_to_file("$folder/pgbouncer.ini", <<"INI");
