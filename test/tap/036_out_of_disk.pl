@@ -59,5 +59,47 @@ is($node->safe_psql($store, q{SELECT count(DISTINCT number), max(substr(number, 
 is(rollup_differences($node, $store, 'public'), '', 'the rollup is right');
 
 $session->quit;
+
+# The worker that folds has no room for the customers of what is pending: it says so, tries again, and goes on when there is room.
+sub naptime {
+    my ($time) = @_;
+    $node->append_conf('postgresql.conf', "brainsait.rollup_naptime = $time");
+    return $node->reload;
+}
+# A change of it wakes the worker, which would rest for ten seconds after an error.
+sub fails_when_woken {
+    my ($time, $name) = @_;
+    my $before = -s $node->logfile;
+    naptime($time);
+    return ok($node->wait_for_log(qr/ERROR:  could not extend file [^\n]*(?:File too large|No space left)/, $before), $name);
+}
+my $worker = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'brainsait rollup worker' AND datname = '$store'";
+sub append_orders {
+    my ($count, $start) = @_;
+    return $node->safe_psql($store, "BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO orders (tenant_id, total, customer_email)
+        SELECT '$tenant', 5, 'w' || n || '\@example.com' FROM generate_series($start, $start + $count - 1) AS n; COMMIT");
+}
+append_orders(1, 0);
+ok($node->poll_query_until($store, "SELECT count(*) = 1 FROM ($worker) AS w"), 'a worker folds');
+$pid = $node->safe_psql($store, $worker);
+naptime('1min');
+ok($node->poll_query_until($store, "SELECT count(*) = 0 AND current_setting('brainsait.rollup_naptime') = '1min' FROM revenue_deltas"), 'all that is pending');
+# More than a segment of WAL, less than the customers take.
+is(system('prlimit', "--pid=$pid", '--fsize=' . 5 * 256 * 1024 . ':unlimited'), 0, 'a limit on the worker');
+append_orders(16000, 1);
+my $orders = $node->safe_psql($store, 'SELECT count(*) FROM orders');
+fails_when_woken('50ms', 'the worker reports that there is no room');
+is($node->safe_psql($store, "SELECT count(*) >= 16000 FROM revenue_deltas WHERE written_by >= (SELECT revenue_deltas_from())"), 't', 'nothing of it is folded');
+is(rollup_differences($node, $store, 'public'), '', 'the live rollup is right');
+fails_when_woken('60ms', 'and tries again');
+($out, $err, $state) = run_in_tenant($node, $store, $tenant, 'INSERT INTO orders (total) VALUES (4)');
+is($state, '', 'writers go on meanwhile') or diag $err;
+is($node->safe_psql($store, $worker), $pid, 'it is the same worker');
+is(system('prlimit', "--pid=$pid", '--fsize=unlimited:unlimited'), 0, 'room again');
+naptime('70ms');
+ok($node->poll_query_until($store, 'SELECT count(*) = 0 FROM revenue_deltas'), 'everything is folded');
+is($node->safe_psql($store, 'SELECT sum(order_count) FROM revenue_metrics'), $orders + 1, 'every order is counted');
+is($node->safe_psql($store, 'SELECT * FROM check_revenue_metrics()') . rollup_differences($node, $store, 'public'), '', 'and the rollup is right');
+
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|terminated by signal/, 'no process crashed');
 done_testing();
