@@ -54,7 +54,7 @@ for my $round (1 .. $rounds) {
         last unless grep { ${ $_->{out} } !~ /\n.*\n/s } @loads;
         sleep 0.05;
     }
-    sleep(0.2 + rand 1);
+    sleep(0.1 + rand 0.5);
     $node->stop('immediate');
     for my $load (@loads) {
         $load->{run}->finish;

@@ -114,6 +114,8 @@ SQL
     for my $where ([ $source, 'same' ], [ $elsewhere, 'fresh' ]) {
         my ($node, $cluster) = @$where;
         for my $format ('plain', 'custom') {
+            # What a schema of its own changes, one dump of each format shows.
+            next if $schema eq 'shop' && ($cluster eq 'same') != ($format eq 'custom');
             my $name = "$schema, $cluster cluster, $format";
             my $to = "${schema}_${cluster}_$format";
             my $said = restore($format, $source, $database, $node, $to);
@@ -134,9 +136,11 @@ SQL
     is(unexpected_words(restore('custom', $elsewhere, "${schema}_fresh_plain", $source, $again)), '', "$again: no error");
     same_text(dump_text($source, $again), $dump, "$again: the dump of the dump's dump is the dump");
     check_life($source, $again, $schema, $again);
-    check_life($source, "${schema}_same_plain", $schema, "${schema}_same_plain");
     check_life($elsewhere, "${schema}_fresh_plain", $schema, "${schema}_fresh_plain");
-    check_life($elsewhere, "${schema}_fresh_custom", $schema, "${schema}_fresh_custom");
+    if ($schema eq 'public') {
+        check_life($source, "${schema}_same_plain", $schema, "${schema}_same_plain");
+        check_life($elsewhere, "${schema}_fresh_custom", $schema, "${schema}_fresh_custom");
+    }
     same_rows(table_rows($source, $database, $schema), $rows, "$schema: the source is as it was");
 }
 

@@ -31,7 +31,7 @@ for my $session (1 .. 4) {
     push @children, start_psql($node, $store, $file, $session == 3 ? 'app_login' : 'postgres', 'writer', 'while');
 }
 
-my ($dumps, $pending) = (4, 0);
+my ($dumps, $pending) = (3, 0);
 for my $number (1 .. $dumps) {
     $node->poll_query_until($store, 'SELECT count(*) >= ' . $number * 25 . ' FROM orders') or die 'no orders are written';
     quiet([ 'pg_dump', '-Fd', '-j2', '-f', "$folder/dump_$number", '-d', $node->connstr($store) ], "dump $number");
