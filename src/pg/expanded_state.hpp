@@ -74,20 +74,37 @@ private:
   }
 };
 
+/// As run_state(), for a state that is flattened. The context that is current then may be one from
+/// which nothing can be freed (a sort's, from PostgreSQL 17 on), while what values are made of when
+/// they are sent is freed at once.
+template <typename State, typename Body>
+void run_flattening(const ExpandedObjectHeader &header, Body &&body) {
+  if constexpr (raises<State>) {
+    MemoryContext work = AllocSetContextCreate(header.eoh_context, "brainsait state that travels",
+                                               ALLOCSET_SMALL_SIZES);
+    MemoryContext before = MemoryContextSwitchTo(work);
+    body();
+    MemoryContextSwitchTo(before);
+    MemoryContextDelete(work);
+  } else {
+    run_guarded(body);
+  }
+}
+
 template <typename State> struct StateMethods {
   static StateObject<State> &object(ExpandedObjectHeader *header) {
     return *reinterpret_cast<StateObject<State> *>(header);
   }
   static Size flat_size(ExpandedObjectHeader *header) {
     std::size_t size = 0;
-    run_state<State>([&] { size = object(header).state.flat_size(); });
+    run_flattening<State>(*header, [&] { size = object(header).state.flat_size(); });
     check_flat_size(size, State::type_name);
     return size + VARHDRSZ;
   }
   static void flatten_into(ExpandedObjectHeader *header, void *result, Size allocated) {
     SET_VARSIZE(result, allocated);
     auto *bytes = reinterpret_cast<std::uint8_t *>(VARDATA(result));
-    run_state<State>([&] { object(header).state.flatten(bytes); });
+    run_flattening<State>(*header, [&] { object(header).state.flatten(bytes); });
   }
   static constexpr ExpandedObjectMethods methods = {flat_size, flatten_into};
 };
