@@ -178,6 +178,17 @@ void star_long_words(char *text) {
   }
 }
 
+/// What debug_print_parse and its like log: nodes in braces. Constants are lists of numbers there,
+/// and strings of utility statements, from PostgreSQL 16 on, are broken into lines.
+bool is_tree(const char *text) {
+  return text != nullptr && text[std::strspn(text, " \t\n(")] == '{';
+}
+
+void star_tree(char *text) {
+  if (is_tree(text))
+    std::memset(text, '*', std::strlen(text));
+}
+
 void clean(ErrorData *record) {
   char *texts[] = {record->message, record->detail,  record->detail_log,
                    record->hint,    record->context, record->internalquery};
@@ -187,8 +198,11 @@ void clean(ErrorData *record) {
     is_private = is_private || mentions_tokens(text);
 
   const KnownBytes known = known_bytes();
-  if ((is_private && may_hold_token(debug_query_string)) ||
-      holds_token(debug_query_string, known)) {
+  bool holds = holds_token(debug_query_string, known);
+  // A parameter's value is a constant of the plan that is made for it.
+  if (is_private || holds)
+    star_tree(record->detail);
+  if ((is_private && may_hold_token(debug_query_string)) || holds) {
     record->hide_stmt = true;
     // Of a statement that fails before it comes to its token, this is the only sight.
     hide_activity();
@@ -206,11 +220,6 @@ std::span<char> span(char *text) { return {text, text == nullptr ? 0 : std::strl
 
 bool may_write_credentials(const char *text) {
   return text != nullptr && core::may_write_credentials(text);
-}
-
-/// What debug_print_parse and its like log: constants are lists of numbers there.
-bool is_tree(const char *text) {
-  return text != nullptr && std::strstr(text, ":constvalue") != nullptr;
 }
 
 /// Errors whose texts quote what could not be read: data exceptions, and syntax errors.
@@ -238,8 +247,7 @@ void clean_of_credentials(ErrorData *record) {
     show_instead(shown_of_credentials);
   if (record->elevel < ERROR) {
     core::star_literals(span(record->message));
-    if (is_tree(record->detail))
-      std::memset(record->detail, '*', std::strlen(record->detail));
+    star_tree(record->detail);
     core::star_literals(span(record->detail));
   } else if (quotes_input(record->sqlerrcode)) {
     core::star_quoted(span(record->message));
