@@ -231,6 +231,9 @@ bool quotes_input(int sqlstate) {
 /// Takes credentials out of a record. Of an error the client gets the same texts: those that quote
 /// nothing are left alone.
 void clean_of_credentials(ErrorData *record) {
+  // Where the values of EXECUTE go cannot be told from its tree.
+  if (is_tree(record->detail) && std::strstr(record->detail, "{EXECUTESTMT") != nullptr)
+    star_tree(record->detail);
   bool is_private =
       credentials_since != 0 && credentials_since == GetCurrentStatementStartTimestamp();
   for (const char *text : {debug_query_string, static_cast<const char *>(record->message),
