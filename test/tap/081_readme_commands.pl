@@ -68,6 +68,7 @@ is($primary->safe_psql('shop', 'SELECT * FROM isolation_report(); DROP TABLE my_
 
 # 2. Pooling: the listener of SQLAlchemy, over a single connection of PgBouncer's.
 my $listener = $readme->block('@event.listens_for(Session, "after_begin")');
+my $reconnect = $readme->inline('RECONNECT');
 SKIP: {
     my $missing = missing('sqlalchemy', 'pgbouncer');
     skip $missing, 3 if $missing;
@@ -86,7 +87,7 @@ for tenant in ("$tenant_a", "$tenant_b"):
         print(session.execute(text("SELECT slug FROM tenants")).scalars().all())
 PYTHON
     is(shell($primary, "$python pool.py", 'SQLAlchemy behind a pooler'), "['riyadh']\n['cairo']\n", 'each request sees its tenant');
-    shell($primary, 'psql -c ' . $readme->inline('RECONNECT'), 'the pooler connects anew', PGHOST => $pooler->{host}, PGPORT => $pooler->{port}, PGUSER => 'postgres', PGDATABASE => 'pgbouncer');
+    shell($primary, 'psql -c ' . $reconnect, 'the pooler connects anew', PGHOST => $pooler->{host}, PGPORT => $pooler->{port}, PGUSER => 'postgres', PGDATABASE => 'pgbouncer');
 }
 
 # 3. Retention, and whether all is well.
@@ -200,9 +201,10 @@ sql($primary, 'shop', $super, $readme->block('SELECT create_store()'), 'after a 
 $readme->inline('make && sudo make install');    # what installed the files that all of this runs on
 
 # 9. Statements that are counted, and pg_cron, which need a restart.
-my @preload = (($has_statements ? 'pg_stat_statements' : ()), ($has_cron ? ($readme->inline('shared_preload_libraries') =~ /'(\w+)'/)[0] : ()));
+my ($cron_library, $cron_database) = map { $readme->inline($_) } 'shared_preload_libraries', 'cron.database_name';
+my @preload = (($has_statements ? 'pg_stat_statements' : ()), ($has_cron ? ($cron_library =~ /'(\w+)'/)[0] : ()));
 $primary->append_conf('postgresql.conf', "shared_preload_libraries = '" . join(', ', @preload) . "'\n"
-      . ($has_cron ? $readme->inline('cron.database_name') . "\ncron.host = '" . $primary->host . "'\n" : ''));
+      . ($has_cron ? $cron_database . "\ncron.host = '" . $primary->host . "'\n" : ''));
 $primary->restart;
 my $statements = $readme->inline('CREATE EXTENSION pg_stat_statements');
 SKIP: {
