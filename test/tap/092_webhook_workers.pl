@@ -170,11 +170,12 @@ my $enough = "$folder/enough";
 my $log_of = sub { return "$folder/worker$_[0].jsonl" };
 my @command = ($python, clients_folder() . '/webhook_worker.py');
 my @writers = map { start_process([ qw(psql -X -q -o /dev/null -v ON_ERROR_STOP=1 -f), "$folder/writer.sql" ], %where, PGUSER => 'app_login') } 1 .. 2;
-my @workers = map { start_process([ @command, $log_of->($_), $lease, $enough ], %where) } 1 .. 7;
+# The others start once this one holds some: they could be done before it has begun.
 my $killed = start_process([ @command, $log_of->(8), $lease, $enough, 'hold' ], %where);
 my $start = time;
 while ($killed->{out} !~ /holding/ && time - $start < 120) { $killed->{run}->pump_nb; sleep 0.02 }
 like($killed->{out}, qr/^holding$/m, 'a worker holds what it has claimed') or diag $killed->{error};
+my @workers = map { start_process([ @command, $log_of->($_), $lease, $enough ], %where) } 1 .. 7;
 kill_process($killed);
 for my $writer (@writers) {
     ok($writer->{run}->finish, 'a writer has written') or diag $writer->{error};
