@@ -45,16 +45,9 @@ WHERE prokind = 'a' AND pronamespace = 'shop'::regnamespace AND NOT EXISTS (SELE
 CREATE FUNCTION spelled(call call, suffix text DEFAULT '') RETURNS text LANGUAGE sql AS $$
     SELECT format('%s(%s%s)%s::text', proname, call.arguments, CASE WHEN aggcombinefn = 0 AND suffix !~ 'OVER' THEN ' ORDER BY id' END, suffix)
     FROM pg_proc p JOIN pg_aggregate ON aggfnoid = p.oid WHERE p.oid = call.name $$;
-CREATE FUNCTION plan_has(query text, what text) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
-    line text;
-BEGIN
-    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-        IF line ~ what THEN RETURN true; END IF;
-    END LOOP;
-    RETURN false;
-END
-$$;
+\getenv source PG_ABS_SRCDIR
+\set fixture :source '/test/fixtures/plan_has.sql'
+\i :fixture
 SELECT name AS "not merged" FROM call JOIN pg_aggregate ON aggfnoid = name WHERE aggcombinefn = 0;
 CREATE VIEW merged AS SELECT call, name::text AS name, row_number() OVER (ORDER BY name::text COLLATE "C") AS place FROM call JOIN pg_aggregate ON aggfnoid = name WHERE aggcombinefn <> 0;
 SELECT string_agg(spelled(call), ', ' ORDER BY name::text COLLATE "C") AS all_calls, string_agg(spelled(call, ' OVER w'), ', ' ORDER BY name::text COLLATE "C") AS window_calls FROM call \gset

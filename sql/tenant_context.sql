@@ -316,6 +316,19 @@ BEGIN;
 SELECT outcome('SELECT set_tenant(''77777777-0000-4000-8000-000000000000'')');
 ROLLBACK;
 
+-- A tenant in a child table is one, as for any query, although no index of the parent's has it.
+RESET SESSION AUTHORIZATION;
+CREATE TABLE guests () INHERITS (tenants);
+INSERT INTO guests (id, name, slug, status) VALUES
+    ('66666666-0000-4000-8000-000000000001', 'Guest', 'guest', 'Active'), ('66666666-0000-4000-8000-000000000002', 'Former guest', 'former', 'SUSPENDED');
+BEGIN;
+SELECT outcome('SELECT set_tenant(''66666666-0000-4000-8000-000000000001'')') AS guest;
+ROLLBACK;
+BEGIN;
+SELECT outcome('SELECT set_tenant(''66666666-0000-4000-8000-000000000002'')') AS former;
+ROLLBACK;
+DROP TABLE guests;
+
 --
 -- resolve_tenant(): by slug, then by a domain that is one active tenant's
 --

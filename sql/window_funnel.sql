@@ -89,16 +89,9 @@ FROM (VALUES ('2026-01-01 10:00'::timestamptz, 'b'), ('2026-01-01 10:30', 'a')) 
 
 -- Parallel plans, partitions, any order of rows: the same levels.
 CREATE TABLE levels AS SELECT * FROM level_of;
-CREATE FUNCTION plan_has(query text, what text) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
-    line text;
-BEGIN
-    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-        IF line ~ what THEN RETURN true; END IF;
-    END LOOP;
-    RETURN false;
-END
-$$;
+\getenv source PG_ABS_SRCDIR
+\set fixture :source '/test/fixtures/plan_has.sql'
+\i :fixture
 CREATE TABLE split_clicks (LIKE clicks) PARTITION BY HASH (id);
 CREATE TABLE split_clicks_0 PARTITION OF split_clicks FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE split_clicks_1 PARTITION OF split_clicks FOR VALUES WITH (MODULUS 2, REMAINDER 1);
