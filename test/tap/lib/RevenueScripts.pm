@@ -170,9 +170,11 @@ sub transaction {
         # Foreign keys lock orders and payments in either order, so a TRUNCATE of both deadlocks with writers unless they
         # name orders first, too.
         $text .= "LOCK TABLE orders IN ACCESS SHARE MODE;\n";
-        # One row: whoever waits for it holds nothing that this transaction wants.
+        # Chosen without a lock: one that waits for a row which is moved away meanwhile keeps it, and takes the next one, too.
+        # So whoever waits for the one row holds nothing that another transaction wants.
         $text .= "\\set payment 00000000-0000-0000-0000-000000000000\n"
-          . "SELECT id AS payment FROM payments WHERE order_id >= '$from' ORDER BY order_id, id LIMIT 1 FOR UPDATE \\gset\n";
+          . "SELECT id AS payment FROM payments WHERE order_id >= '$from' ORDER BY order_id, id LIMIT 1 \\gset\n";
+        $text .= "SELECT id FROM payments WHERE id = :'payment' FOR UPDATE \\g /dev/null\n" if rand() < 0.5;
         my $refund = 'UPDATE payments SET refunded_amount = ' . amount() . " WHERE id = :'payment';\n";
         $text .= rand() < 0.3 ? "SAVEPOINT s;\n${refund}ROLLBACK TO SAVEPOINT s;\n$refund" : $refund;
         return $text . ending(\%of);
