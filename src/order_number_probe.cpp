@@ -1,5 +1,6 @@
 #include "order_number_probe.hpp"
 
+#include "pg/key_scan.hpp"
 #include "pg/relation_changes.hpp"
 #include "pg/trigger.hpp"
 
@@ -71,12 +72,8 @@ bool order_number_taken(const OrdersTable &table, Relation orders, std::string_v
   Relation index = index_open(table.number_index, RowExclusiveLock);
   SnapshotData dirty;
   InitDirtySnapshot(dirty);
-  ScanKeyData key;
-  ScanKeyEntryInitialize(
-      &key, 0, 1, BTEqualStrategyNumber, index->rd_opcintype[0], index->rd_indcollation[0],
-      table.equality, PointerGetDatum(cstring_to_text_with_len(number.data(), int(number.size()))));
-  IndexScanDesc scan = BRAINSAIT_INDEX_BEGINSCAN(orders, index, &dirty, 1);
-  index_rescan(scan, &key, 1, nullptr, 0);
+  Datum key = PointerGetDatum(cstring_to_text_with_len(number.data(), int(number.size())));
+  IndexScanDesc scan = pg::begin_key_scan(orders, index, &dirty, &table.equality, &key, 1);
   // Nearly always the index has no such number, and no row needs to be read.
   TupleTableSlot *slot = nullptr;
   bool taken = false;

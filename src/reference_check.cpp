@@ -15,6 +15,7 @@
 
 #include "reference_check.hpp"
 
+#include "pg/key_scan.hpp"
 #include "pg/plain_table.hpp"
 #include "pg/relation_changes.hpp"
 #include "pg/row_places.hpp"
@@ -172,13 +173,10 @@ bool has_key(const Reference &reference, const Datum *key, TupleTableSlot *row) 
 bool find_by_index(const Reference &reference, Relation table, const Datum *key, uint32 hash,
                    TupleTableSlot *row) {
   Relation index = index_open(reference.index, AccessShareLock);
-  ScanKeyData conditions[most_columns];
-  for (int i = 0; i < reference.column_count; ++i)
-    ScanKeyEntryInitialize(&conditions[i], 0, AttrNumber(i + 1), BTEqualStrategyNumber, UUIDOID,
-                           InvalidOid, reference.equality, key[i]);
-  IndexScanDesc scan =
-      BRAINSAIT_INDEX_BEGINSCAN(table, index, GetActiveSnapshot(), reference.column_count);
-  index_rescan(scan, conditions, reference.column_count, nullptr, 0);
+  Oid equalities[most_columns];
+  std::fill_n(equalities, most_columns, reference.equality);
+  IndexScanDesc scan = pg::begin_key_scan(table, index, GetActiveSnapshot(), equalities, key,
+                                          reference.column_count);
   bool found = places.find(scan, hash, row);
   index_endscan(scan);
   index_close(index, AccessShareLock);

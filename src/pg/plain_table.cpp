@@ -1,8 +1,11 @@
 #include "pg/plain_table.hpp"
 
+#include "pg/key_scan.hpp"
+
 extern "C" {
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "catalog/catalog.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_trigger.h"
@@ -203,14 +206,8 @@ bool PlainTable::has_key(const Datum *key) const {
 bool PlainTable::find_by_index(const Datum *key, uint32 hash) {
   if (index_ == nullptr)
     index_ = index_open(key_index_, RowExclusiveLock);
-  ScanKeyData conditions[PlainRow::max_columns];
-  for (int i = 0; i < key_count_; ++i)
-    ScanKeyEntryInitialize(&conditions[i], 0, AttrNumber(i + 1), BTEqualStrategyNumber,
-                           index_->rd_opcintype[i], index_->rd_indcollation[i], equalities_[i],
-                           key[i]);
   IndexScanDesc scan =
-      BRAINSAIT_INDEX_BEGINSCAN(relation_, index_, GetActiveSnapshot(), key_count_);
-  index_rescan(scan, conditions, key_count_, nullptr, 0);
+      begin_key_scan(relation_, index_, GetActiveSnapshot(), equalities_, key, key_count_);
   bool found = places_.find(scan, hash, found_);
   index_endscan(scan);
   return found;

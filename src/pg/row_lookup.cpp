@@ -1,5 +1,6 @@
 #include "pg/row_lookup.hpp"
 
+#include "pg/key_scan.hpp"
 #include "pg/plain_table.hpp"
 #include "pg/trigger.hpp"
 
@@ -20,19 +21,18 @@ bool is_ordinary(Relation table, const Store &store) {
          !form.relhassubclass && form.relowner == store.owner;
 }
 
-/// The primary key's index where that is a btree over one uuid; else InvalidOid.
-Oid uuid_key(Relation table) {
+/// The primary key's index, opened, where that is a btree over one uuid; else nullptr.
+Relation open_uuid_key(Relation table) {
   if (!table->rd_indexvalid)
     list_free(RelationGetIndexList(table));
-  Oid key = table->rd_pkindex;
-  if (!OidIsValid(key))
-    return InvalidOid;
-  Relation index = index_open(key, AccessShareLock);
-  bool fits = is_plain_index(index) && index->rd_index->indnkeyatts == 1 &&
-              index->rd_opcintype[0] == UUIDOID &&
-              index_getprocid(index, 1, BTORDER_PROC) == F_UUID_CMP;
-  index_close(index, NoLock);
-  return fits ? key : InvalidOid;
+  if (!OidIsValid(table->rd_pkindex))
+    return nullptr;
+  Relation index = index_open(table->rd_pkindex, AccessShareLock);
+  if (is_plain_index(index) && index->rd_index->indnkeyatts == 1 &&
+      index->rd_opcintype[0] == UUIDOID && index_getprocid(index, 1, BTORDER_PROC) == F_UUID_CMP)
+    return index;
+  index_close(index, AccessShareLock);
+  return nullptr;
 }
 
 /// Every commit until now, as StoreQuery::run() takes it; in a parallel query, whose workers share
@@ -50,18 +50,16 @@ RowLookup::Outcome RowLookup::open(const Store &store, Oid relation, const pg_uu
   table = try_table_open(relation, AccessShareLock);
   if (table == nullptr)
     return Outcome::unknown;
-  Oid key = is_ordinary(table, store) ? uuid_key(table) : InvalidOid;
-  if (!OidIsValid(key)) {
+  Relation index = is_ordinary(table, store) ? open_uuid_key(table) : nullptr;
+  if (index == nullptr) {
     table_close(table, NoLock);
     return Outcome::unknown;
   }
-  Relation index = index_open(key, AccessShareLock);
-  ScanKeyData condition;
-  ScanKeyInit(&condition, 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&id));
+  Oid equality = F_UUID_EQ;
+  Datum key = UUIDPGetDatum(&id);
   row = table_slot_create(table, nullptr);
   PushActiveSnapshot(latest_snapshot(relation));
-  IndexScanDesc scan = BRAINSAIT_INDEX_BEGINSCAN(table, index, GetActiveSnapshot(), 1);
-  index_rescan(scan, &condition, 1, nullptr, 0);
+  IndexScanDesc scan = begin_key_scan(table, index, GetActiveSnapshot(), &equality, &key, 1);
   bool found = index_getnext_slot(scan, ForwardScanDirection, row);
   if (found)
     slot_getallattrs(row);
