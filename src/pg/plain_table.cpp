@@ -15,6 +15,7 @@ extern "C" {
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
 #include "rewrite/rewriteHandler.h"
+#include "storage/lmgr.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/numeric.h"
@@ -328,13 +329,32 @@ bool PlainTable::insert(PlainRow &row, ReferenceCheck references) {
     drop_written();
     return false;
   }
-  table_tuple_insert(relation_, written_, GetCurrentCommandId(true), 0, nullptr);
-  changed_ = true;
-  if (insert_index_entries(written_, false))
+  if (insert_alone())
     return true;
-  withdraw(&written_->tts_tid);
   drop_written();
   return false;
+}
+
+/// Inserts the row in written_ unless another one with its key seems to be there. Where rows are
+/// published, a subscriber must not hear of one that is withdrawn, since it would meet the other
+/// one: there it is inserted as ON CONFLICT does it, which tells when it stays, and costs a record
+/// more.
+bool PlainTable::insert_alone() {
+  CommandId command = GetCurrentCommandId(true);
+  changed_ = true;
+  if (!RelationIsLogicallyLogged(relation_)) {
+    table_tuple_insert(relation_, written_, command, 0, nullptr);
+    bool alone = insert_index_entries(written_, false);
+    if (!alone)
+      withdraw(&written_->tts_tid);
+    return alone;
+  }
+  uint32 token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
+  table_tuple_insert_speculative(relation_, written_, command, 0, nullptr, token);
+  bool alone = insert_index_entries(written_, false);
+  table_tuple_complete_speculative(relation_, written_, token, alone);
+  SpeculativeInsertionLockRelease(GetCurrentTransactionId());
+  return alone;
 }
 
 /// Enters the row into every index. An inserted row whose key another one seems to have stays, for

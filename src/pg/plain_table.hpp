@@ -103,6 +103,7 @@ private:
   Oid default_sequence(int number) const;
   Datum default_value(int column, bool &is_null) const;
   void fill_in(PlainRow &row) const;
+  bool insert_alone();
   bool insert_index_entries(TupleTableSlot *slot, bool updated);
   void withdraw(ItemPointer place);
   void drop_written();

@@ -58,6 +58,14 @@ check_same('first copy');
 is($subscriber->safe_psql($store, 'SELECT key FROM order_number_key'), $publisher->safe_psql($store, 'SELECT key FROM order_number_key'),
     'first copy: the publisher\'s key has taken the place of the new store\'s');
 
+# A customer who comes again on one day, to sessions that do not know of the first time: a row that the publisher tries to
+# insert beside the one there is, and takes back, must not arrive.
+$publisher->safe_psql($store, "INSERT INTO orders (tenant_id, total, customer_email, created_at) VALUES ('$tenant_a', $_, 'again\@example.com', '2026-04-01 12:00+00')")
+  for 1 .. 3;
+catch_up();
+is($subscriber->safe_psql($store, "SELECT order_count, customer_count FROM revenue_metrics_live WHERE tenant_id = '$tenant_a' AND date = '2026-04-01'"), '3|1',
+    'streaming: a customer who comes again');
+
 # Random changes of orders and payments, with refunds, moved days, deletes and TRUNCATE; and of the rest by hand.
 my $shops = { tenants => [ $tenant_a, $tenant_b ], users => {
     map { ($_ => [ split /\n/, $publisher->safe_psql($store, "SELECT id FROM users WHERE tenant_id = '$_' LIMIT 3") ]) } $tenant_a, $tenant_b } };
