@@ -128,6 +128,16 @@ ROLLBACK TO s;
 UPDATE orders SET status = 'rolled back' WHERE number = 'c changed';
 COMMIT;
 SELECT * FROM fresh();
+-- However many endpoints there are: few are read at once, many tenant by tenant.
+SELECT pg_relation_size('webhooks') / 8192 BETWEEN 1 AND 4 AS few;
+INSERT INTO orders (tenant_id, number, total, status) SELECT id, slug || ' among few', 1, 'pending' FROM tenants;
+UPDATE orders SET status = 'shipped' WHERE number LIKE '% among few';
+SELECT * FROM fresh();
+INSERT INTO webhooks (tenant_id, description, url, events, secret, status) SELECT id, n || ' of many', 'https://many.example', '{order.shipped}', 's', 'paused' FROM tenants, generate_series(1, 200) AS n;
+SELECT pg_relation_size('webhooks') / 8192 > 4 AS many;
+INSERT INTO orders (tenant_id, number, total, status) SELECT id, slug || ' among many', 1, 'pending' FROM tenants;
+UPDATE orders SET status = 'shipped' WHERE number LIKE '% among many';
+SELECT * FROM fresh();
 -- One that goes before its events are written takes them along.
 BEGIN;
 UPDATE orders SET status = 'pending' WHERE number = 'c changed';

@@ -1,5 +1,6 @@
 // What each tenant's endpoints want to hear of, kept per backend: a tenant without webhooks costs
-// an order one look into a hash table.
+// an order one look into a hash table. Where there are few endpoints all are read at once, so that
+// a backend that serves many tenants does not ask for each.
 
 #include "webhook_subscriptions.hpp"
 
@@ -8,7 +9,10 @@
 #include "pg/uuid_cache.hpp"
 
 extern "C" {
+#include "access/table.h"
+#include "storage/bufmgr.h"
 #include "utils/array.h"
+#include "utils/rel.h"
 }
 
 namespace brainsait {
@@ -26,10 +30,17 @@ struct KnownTable {
 };
 KnownTable known_table;
 
+// As many pages as are read as fast as one tenant's endpoints are found.
+constexpr BlockNumber few_pages = 4;
+
 pg::StoreQuery read_endpoints("SELECT events FROM @store@.webhooks "
                               "WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND "
                               "status OPERATOR(pg_catalog.=) 'active'",
                               UUIDOID);
+
+pg::StoreQuery read_all_endpoints("SELECT events, tenant_id FROM @store@.webhooks "
+                                  "WHERE status OPERATOR(pg_catalog.=) 'active' "
+                                  "ORDER BY tenant_id");
 
 void on_relation_change(Oid relation) {
   cache.on_relation_change(relation);
@@ -62,22 +73,57 @@ template <typename Body> void for_each_pattern(ArrayType *patterns, Body body) {
       body(view_of(DatumGetTextPP(elements[i])));
 }
 
+/// Adds what the endpoint in that row of the last result subscribed to.
+void add_endpoint(WebhookSubscriptions &subscriptions, uint64 row) {
+  subscriptions.any = true;
+  bool is_null;
+  Datum patterns = pg::result_datum(row, 1, is_null);
+  if (!is_null)
+    for_each_pattern(DatumGetArrayTypeP(patterns), [&](std::string_view pattern) {
+      subscriptions.wanted |= core::webhook_events_matching(pattern);
+    });
+}
+
 WebhookSubscriptions read_subscriptions(const pg::Store &store, const pg_uuid_t &tenant) {
   WebhookSubscriptions subscriptions = {tenant, false, 0};
   pg::OwnerSession session = pg::begin_owner_session(store);
   Datum arguments[] = {UUIDPGetDatum(&tenant)};
   read_endpoints.run(store, arguments);
-  subscriptions.any = SPI_processed > 0;
-  for (uint64 row = 0; row < SPI_processed; ++row) {
-    bool is_null;
-    Datum patterns = pg::result_datum(row, 1, is_null);
-    if (!is_null)
-      for_each_pattern(DatumGetArrayTypeP(patterns), [&](std::string_view pattern) {
-        subscriptions.wanted |= core::webhook_events_matching(pattern);
-      });
-  }
+  for (uint64 row = 0; row < SPI_processed; ++row)
+    add_endpoint(subscriptions, row);
   pg::end_owner_session(session);
   return subscriptions;
+}
+
+/// Calls keep(subscriptions) once for each tenant that has an active endpoint.
+template <typename Keep> void read_all_subscriptions(const pg::Store &store, Keep keep) {
+  pg::OwnerSession session = pg::begin_owner_session(store);
+  read_all_endpoints.run(store, nullptr);
+  WebhookSubscriptions subscriptions = {};
+  for (uint64 row = 0; row < SPI_processed; ++row) {
+    bool is_null;
+    const pg_uuid_t &tenant = *DatumGetUUIDP(pg::result_datum(row, 2, is_null));
+    if (std::memcmp(&subscriptions.tenant, &tenant, sizeof tenant) != 0) {
+      if (subscriptions.any)
+        keep(subscriptions);
+      subscriptions = {tenant, false, 0};
+    }
+    add_endpoint(subscriptions, row);
+  }
+  if (subscriptions.any)
+    keep(subscriptions);
+  pg::end_owner_session(session);
+}
+
+/// Whether the table is an ordinary one of few pages.
+bool is_small(Oid webhooks) {
+  Relation table = try_table_open(webhooks, AccessShareLock);
+  if (table == nullptr)
+    return false;
+  bool small = table->rd_rel->relkind == RELKIND_RELATION && !table->rd_rel->relhassubclass &&
+               RelationGetNumberOfBlocks(table) <= few_pages;
+  table_close(table, NoLock);
+  return small;
 }
 
 } // namespace
@@ -86,6 +132,14 @@ WebhookSubscriptions webhook_subscriptions(const pg::Store &store, const pg_uuid
   Oid webhooks = webhooks_table(store.schema);
   if (!OidIsValid(webhooks))
     return {tenant, false, 0};
+  if (const WebhookSubscriptions *kept = cache.find(webhooks, tenant))
+    return *kept;
+  if (!cache.is_whole(webhooks) && is_small(webhooks))
+    cache.read_whole(webhooks, [&](auto keep) { read_all_subscriptions(store, keep); });
+  if (cache.is_whole(webhooks)) {
+    const WebhookSubscriptions *kept = cache.find(webhooks, tenant);
+    return kept != nullptr ? *kept : WebhookSubscriptions{tenant, false, 0};
+  }
   return cache.find_or_read(webhooks, tenant,
                             [&](MemoryContext) { return read_subscriptions(store, tenant); });
 }

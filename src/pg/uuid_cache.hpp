@@ -52,6 +52,25 @@ public:
     return *kept;
   }
 
+  /// Whether every entry that there is is kept, so that what find() does not give is not there.
+  bool is_whole(Oid relation) {
+    (void)valid_table(relation);
+    return whole_at_ == generation_;
+  }
+
+  /// Keeps every entry that there is: `read(keep)` calls keep(entry) with each, once.
+  template <typename Read> void read_whole(Oid relation, Read read) {
+    uint64 read_at;
+    do {
+      (void)valid_table(relation);
+      read_at = generation_;
+      read([this](const Entry &entry) {
+        *static_cast<Entry *>(hash_search(table_, &entry, HASH_ENTER, nullptr)) = entry;
+      });
+    } while (read_at != generation_);
+    whole_at_ = read_at;
+  }
+
 private:
   HTAB *valid_table(Oid relation) {
     if (table_ != nullptr && table_generation_ == generation_ && relation_ == relation &&
@@ -67,6 +86,7 @@ private:
     control.hcxt = context_;
     table_ = hash_create(name_, 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     table_generation_ = generation_;
+    whole_at_ = 0;
     relation_ = relation;
     return table_;
   }
@@ -78,6 +98,7 @@ private:
   Oid relation_ = InvalidOid;
   uint64 generation_ = 1;
   uint64 table_generation_ = 0;
+  uint64 whole_at_ = 0; ///< the generation at which all was read; 0 where it was not
 };
 
 } // namespace brainsait::pg
