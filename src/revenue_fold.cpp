@@ -44,19 +44,15 @@ enum class Alone {
   in_free_buckets, ///< and buckets whose key does not come soon are left out
 };
 
-#define FOLDED_BEFORE                                                                              \
-  "COALESCE((SELECT p.folded_before FROM @store@.revenue_fold_progress p"                          \
-  "          WHERE p.system_identifier OPERATOR(pg_catalog.=) $1), 0)"
-
-pg::StoreQuery read_bound("SELECT " FOLDED_BEFORE, INT8OID);
+pg::StoreQuery read_bound("SELECT " BRAINSAIT_FOLDED_BEFORE, INT8OID, INT8OID);
 
 pg::StoreQuery
     list_deltas("SELECT d.written_by, d.id, d.tenant_id, d.date, d.currency::pg_catalog.text "
                 "FROM @store@.revenue_deltas d "
-                "WHERE d.written_by OPERATOR(pg_catalog.>=) " FOLDED_BEFORE
-                "  AND ROW(d.written_by, d.id) OPERATOR(pg_catalog.>) ROW($2, $3) "
-                "ORDER BY d.written_by, d.id LIMIT $4",
-                INT8OID, INT8OID, INT8OID, INT4OID);
+                "WHERE d.written_by OPERATOR(pg_catalog.>=) " BRAINSAIT_FOLDED_BEFORE
+                "  AND ROW(d.written_by, d.id) OPERATOR(pg_catalog.>) ROW($3, $4) "
+                "ORDER BY d.written_by, d.id LIMIT $5",
+                INT8OID, INT8OID, INT8OID, INT8OID, INT4OID);
 
 pg::StoreQuery
     list_own_buckets("SELECT DISTINCT d.tenant_id, d.date, d.currency::pg_catalog.text "
@@ -66,8 +62,9 @@ pg::StoreQuery
 pg::StoreQuery
     count_buckets("SELECT pg_catalog.count(*)::pg_catalog.int4 FROM ("
                   "  SELECT DISTINCT d.tenant_id, d.date, d.currency FROM @store@.revenue_deltas d"
-                  "  WHERE d.written_by OPERATOR(pg_catalog.>=) " FOLDED_BEFORE " LIMIT $2) AS b",
-                  INT8OID, INT4OID);
+                  "  WHERE d.written_by OPERATOR(pg_catalog.>=) " BRAINSAIT_FOLDED_BEFORE
+                  " LIMIT $3) AS b",
+                  INT8OID, INT8OID, INT4OID);
 
 // A tenant that is being deleted is left out: its row is locked, and its end deletes its deltas.
 pg::StoreQuery lock_tenants("SELECT id FROM @store@.tenants "
@@ -85,11 +82,19 @@ pg::StoreQuery set_bound(
     "WITH strange AS (DELETE FROM @store@.revenue_fold_progress"
     "                 WHERE system_identifier OPERATOR(pg_catalog.<>) $1) "
     "INSERT INTO @store@.revenue_fold_progress AS p (system_identifier, folded_before) "
-    "SELECT $1, LEAST($2, (SELECT pg_catalog.min(d.written_by) FROM @store@.revenue_deltas d"
-    "                      WHERE d.written_by OPERATOR(pg_catalog.>=) " FOLDED_BEFORE ")) "
+    "SELECT $1, LEAST($3, (SELECT pg_catalog.min(d.written_by) FROM @store@.revenue_deltas d"
+    "                      WHERE d.written_by OPERATOR(pg_catalog.>=) " BRAINSAIT_FOLDED_BEFORE
+    ")) "
     "ON CONFLICT (system_identifier) DO UPDATE SET folded_before = excluded.folded_before"
-    " WHERE p.folded_before OPERATOR(pg_catalog.<) excluded.folded_before",
-    INT8OID, INT8OID);
+    " WHERE p.folded_before OPERATOR(pg_catalog.<) excluded.folded_before"
+    "    OR NOT (" BRAINSAIT_BOUND_HOLDS ")",
+    INT8OID, INT8OID, INT8OID);
+
+void move_bound(const pg::Store &store, int64 oldest_writer) {
+  auto [cluster, next] = bound_arguments();
+  Datum arguments[] = {cluster, next, Int64GetDatum(oldest_writer)};
+  set_bound.run_by_index(store, arguments);
+}
 
 core::RevenueBucket bucket_of_row(uint64 row, int first_column) {
   bool is_null;
@@ -121,8 +126,9 @@ struct Slice {
 class SliceBuckets {
 public:
   SliceBuckets(const pg::Store &store, const DeltaPlace &after, bool exclusive) : last(after) {
-    Datum arguments[] = {Int64GetDatum(cluster_identifier()), Int64GetDatum(after.written_by),
-                         Int64GetDatum(after.id), Int32GetDatum(most_deltas)};
+    auto [cluster, next] = bound_arguments();
+    Datum arguments[] = {cluster, next, Int64GetDatum(after.written_by), Int64GetDatum(after.id),
+                         Int32GetDatum(most_deltas)};
     list_deltas.run_by_index(store, arguments);
     more = SPI_processed == uint64(most_deltas);
     buckets = palloc_many<core::RevenueBucket>(SPI_processed);
@@ -221,10 +227,8 @@ Slice fold_slice(const pg::Store &store, const DeltaPlace &after, Alone alone) {
     write_all(store, sums);
   }
   // Another fold that is about to move the bound leaves it where it is as right as here.
-  if (slice.folded > 0 && pg::try_lock_key(pg::LockClass::revenue_progress, pg::every_key)) {
-    Datum arguments[] = {Int64GetDatum(cluster_identifier()), Int64GetDatum(oldest_writer)};
-    set_bound.run_by_index(store, arguments);
-  }
+  if (slice.folded > 0 && pg::try_lock_key(pg::LockClass::revenue_progress, pg::every_key))
+    move_bound(store, oldest_writer);
   pg::end_owner_session(session);
   return slice;
 }
@@ -267,10 +271,8 @@ void fold_into(const pg::Store &store, core::RevenueChanges &sums, bool own) {
   int64 taken = take_revenue_deltas(store, {buckets, count}, after_every_delta, sums);
   write_all(store, sums);
   // Where nobody else folds, nobody else moves the bound.
-  if (taken > 0 && pg::try_lock_key(pg::LockClass::revenue_progress, pg::every_key)) {
-    Datum arguments[] = {Int64GetDatum(cluster_identifier()), Int64GetDatum(oldest_writer)};
-    set_bound.run_by_index(store, arguments);
-  }
+  if (taken > 0 && pg::try_lock_key(pg::LockClass::revenue_progress, pg::every_key))
+    move_bound(store, oldest_writer);
 }
 
 FoldedSlice fold_revenue_deltas(const pg::Store &store) {
@@ -298,7 +300,8 @@ Datum brainsait_fold_revenue_deltas(PG_FUNCTION_ARGS) {
   const pg::Store store = pg::store_of_function(fcinfo->flinfo->fn_oid);
   require_own_rollup(store, "fold_revenue_deltas()");
   pg::OwnerSession session = pg::begin_owner_session(store);
-  Datum arguments[] = {Int64GetDatum(cluster_identifier()), Int32GetDatum(most_buckets + 1)};
+  auto [cluster, next] = bound_arguments();
+  Datum arguments[] = {cluster, next, Int32GetDatum(most_buckets + 1)};
   count_buckets.run_by_index(store, arguments);
   bool exclusive = DatumGetInt32(pg::result_scalar()) > int32(most_buckets);
   pg::end_owner_session(session);
@@ -320,8 +323,8 @@ Datum brainsait_revenue_deltas_from(PG_FUNCTION_ARGS) {
   using namespace brainsait;
   const pg::Store store = pg::store_of_function(fcinfo->flinfo->fn_oid);
   pg::OwnerSession session = pg::begin_owner_session(store);
-  Datum cluster = Int64GetDatum(cluster_identifier());
-  read_bound.read(store, &cluster);
+  std::array<Datum, 2> arguments = bound_arguments();
+  read_bound.read(store, arguments.data());
   int64 bound = DatumGetInt64(pg::result_scalar());
   pg::end_owner_session(session);
   PG_RETURN_INT64(bound);

@@ -50,20 +50,18 @@ pg::StoreQuery
 pg::StoreQuery take_deltas(
     "WITH taken AS ("
     "  DELETE FROM @store@.revenue_deltas d"
-    "  WHERE d.written_by OPERATOR(pg_catalog.>=) COALESCE((SELECT p.folded_before"
-    "          FROM @store@.revenue_fold_progress p"
-    "          WHERE p.system_identifier OPERATOR(pg_catalog.=) $1), 0)"
-    "    AND ROW(d.written_by, d.id) OPERATOR(pg_catalog.<=) ROW($2, $3)"
+    "  WHERE d.written_by OPERATOR(pg_catalog.>=) " BRAINSAIT_FOLDED_BEFORE
+    "    AND ROW(d.written_by, d.id) OPERATOR(pg_catalog.<=) ROW($3, $4)"
     "    AND (d.tenant_id, d.date, d.currency::pg_catalog.text) OPERATOR(pg_catalog.=) ANY"
-    "        (SELECT * FROM ROWS FROM (pg_catalog.unnest($4), pg_catalog.unnest($5),"
-    "                                  pg_catalog.unnest($6)) AS b)"
+    "        (SELECT * FROM ROWS FROM (pg_catalog.unnest($5), pg_catalog.unnest($6),"
+    "                                  pg_catalog.unnest($7)) AS b)"
     "  RETURNING d.*) "
     "SELECT tenant_id, date, currency::pg_catalog.text, customer,"
     "  pg_catalog.sum(customer_orders)::pg_catalog.int4, pg_catalog.sum(total_revenue),"
     "  pg_catalog.sum(order_count), pg_catalog.sum(paid_revenue),"
     "  pg_catalog.sum(paid_order_count), pg_catalog.sum(refunded_amount), pg_catalog.count(*) "
     "FROM taken GROUP BY 1, 2, 3, 4",
-    INT8OID, INT8OID, INT8OID, UUIDARRAYOID, DATEARRAYOID, TEXTARRAYOID);
+    INT8OID, INT8OID, INT8OID, INT8OID, UUIDARRAYOID, DATEARRAYOID, TEXTARRAYOID);
 
 /// Columns of rows to append, one array each.
 class DeltaRows {
@@ -213,8 +211,10 @@ int64 take_revenue_deltas(const pg::Store &store, std::span<const core::RevenueB
     days[i] = bucket.date;
     currencies[i] = bucket.currency;
   }
+  auto [cluster, next] = bound_arguments();
   Datum arguments[] = {
-      Int64GetDatum(cluster_identifier()),
+      cluster,
+      next,
       Int64GetDatum(last.written_by),
       Int64GetDatum(last.id),
       PointerGetDatum(
@@ -253,7 +253,10 @@ int64 take_revenue_deltas(const pg::Store &store, std::span<const core::RevenueB
   return taken;
 }
 
-int64 cluster_identifier() { return int64(GetSystemIdentifier()); }
+std::array<Datum, 2> bound_arguments() {
+  return {Int64GetDatum(int64(GetSystemIdentifier())),
+          Int64GetDatum(int64(U64FromFullTransactionId(ReadNextFullTransactionId())))};
+}
 
 int64 widen_transaction_id(TransactionId id) {
   FullTransactionId next = ReadNextFullTransactionId();

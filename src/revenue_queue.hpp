@@ -24,8 +24,23 @@ constexpr DeltaPlace after_every_delta = {PG_INT64_MAX, PG_INT64_MAX};
 int64 take_revenue_deltas(const pg::Store &store, std::span<const core::RevenueBucket> buckets,
                           const DeltaPlace &last, core::RevenueChanges &changes);
 
-/// This cluster's name in revenue_fold_progress.
-int64 cluster_identifier();
+// The bound in `p`, a row of revenue_fold_progress, speaks of the transactions of the cluster that
+// wrote it. A dump may bring it to a cluster of the same name that has others: a copy of the files
+// that went its own way. So it holds only if the transaction that put it here came after it. $2 is
+// the next transaction's id, from which the row's is counted back.
+#define BRAINSAIT_BOUND_HOLDS                                                                      \
+  "p.folded_before OPERATOR(pg_catalog.<=) ($2 OPERATOR(pg_catalog.-) (($2 OPERATOR(pg_catalog.-)" \
+  " p.xmin::pg_catalog.text::pg_catalog.int8) OPERATOR(pg_catalog.&) 4294967295))"
+
+/// The text of a query's part: up to where revenue_deltas has been folded, 0 where that is not
+/// known. Its first two arguments are those of bound_arguments().
+#define BRAINSAIT_FOLDED_BEFORE                                                                    \
+  "COALESCE((SELECT p.folded_before FROM @store@.revenue_fold_progress p"                          \
+  "          WHERE p.system_identifier OPERATOR(pg_catalog.=) $1"                                  \
+  "            AND " BRAINSAIT_BOUND_HOLDS "), 0)"
+
+/// This cluster's name in revenue_fold_progress, and the id of the transaction to come.
+std::array<Datum, 2> bound_arguments();
 
 /// This transaction's revenue_deltas.written_by: its full id, assigned now where it had none.
 int64 own_transaction();

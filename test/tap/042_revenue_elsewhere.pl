@@ -19,8 +19,8 @@ my $folder = PostgreSQL::Test::Utils::tempdir();
 
 # A cluster whose transaction ids have come round that many times.
 sub cluster_of_epoch {
-    my ($name, $epoch) = @_;
-    my $node = new_cluster($name, start => 0, conf => "fsync = off\nbrainsait.rollup_naptime = 0\n");
+    my ($name, $epoch, %options) = @_;
+    my $node = new_cluster($name, %options, start => 0, conf => "fsync = off\nbrainsait.rollup_naptime = 0\n");
     PostgreSQL::Test::Utils::system_or_bail('pg_resetwal', '-e', $epoch, '-D', $node->data_dir);
     $node->start;
     is($node->safe_psql('postgres', 'SELECT div(pg_current_xact_id()::text::numeric, 4294967296)'), $epoch, "$name: transaction ids of epoch $epoch");
@@ -59,9 +59,13 @@ sub check_fold {
     return;
 }
 
+# Two are copies of one cluster that went their own ways: a promoted standby and its primary, whose transactions are not the same.
 my $source = cluster_of_epoch('source', 2);
 my $lower = new_cluster('lower', conf => "fsync = off\nbrainsait.rollup_naptime = 0\n");
-my $higher = cluster_of_epoch('higher', 5);
+my $higher = cluster_of_epoch('higher', 5, own_name => 1);
+my ($name_of_source, $name_of_lower, $name_of_higher) = map { $_->safe_psql('postgres', 'SELECT system_identifier FROM pg_control_system()') } $source, $lower, $higher;
+is($name_of_lower, $name_of_source, 'a cluster with the same name and fewer transactions');
+isnt($name_of_higher, $name_of_source, 'a cluster with another name');
 $_->safe_psql('postgres', 'CREATE ROLE app_login LOGIN') for $lower, $higher;
 
 sub copy_database {
@@ -117,7 +121,7 @@ for my $writer (1 .. 4) {
     my $file = "$folder/standby.$writer.sql";
     PostgreSQL::Test::Utils::append_to_file($file, join '', map {
         transaction($shops, session => $writer, number => $_) . ($writer == 1 && $_ % 4 == 0 ? "SELECT fold_revenue_deltas() \\g /dev/null\n" : '')
-    } 1 .. 400);
+    } 1 .. 160);
     push @children, start_psql($primary, $store, $file, 'postgres', 'writer');
 }
 my ($compared, $differing, $seen) = (0, '', 0);

@@ -25,7 +25,11 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use Fcntl ':flock';
+use File::Temp;
+use IO::Select;
 use Test::More;
+use Time::HiRes qw(time usleep);
 
 # initdb and postgres refuse to run as root, so a test started by root has nothing to run.
 BEGIN { plan skip_all => 'PostgreSQL does not run as root' if $> == 0; }
@@ -35,15 +39,63 @@ use PostgreSQL::Test::Utils;
 
 our @EXPORT = qw(new_cluster create_store add_tenant run_as run_in_tenant open_session);
 
-# new_cluster(name, [streaming => 1], [conf => "lines of postgresql.conf"], [start => 0], [install_path => folder])
+# A session that watches in the place of a new one ten times a second, each of which costs more than what is waited for.
+{
+    no warnings 'redefine';
+    my $poll = \&PostgreSQL::Test::Cluster::poll_query_until;
+    *PostgreSQL::Test::Cluster::poll_query_until = sub {
+        my ($node, $database, $query, $expected) = @_;
+        $expected //= 't';
+        # A line that is waited for can be told from the others.
+        return $poll->(@_) if !defined $query || $expected !~ /\A[^\n]+\z/;
+        my $deadline = time + $PostgreSQL::Test::Utils::timeout_default;
+        my $last = '';
+        while (time < $deadline) {
+            return 1 if watch($node, $database, $query, $expected, $deadline, \$last);
+            usleep(100_000);
+        }
+        diag "poll_query_until timed out: $query\nexpecting $expected, at last: $last";
+        return 0;
+    };
+}
+
+# Whether the query gave that line before the session ended or the time was over.
+sub watch {
+    my ($node, $database, $query, $expected, $deadline, $last) = @_;
+    local %ENV = $node->_get_env();
+    my $script = File::Temp->new;
+    print $script "$query\n\\watch 0.05\n";
+    $script->flush;
+    my $pid = open my $output, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', $node->installed_command('psql'), '-XAt', '-v', 'ON_ERROR_STOP=1',
+      '-d', $node->connstr($database), '-f', "$script" or die "psql: $!";
+    my $ready = IO::Select->new($output);
+    my ($text, $seen) = ('', 0);
+    while (!$seen && $ready->can_read($deadline - time > 0 ? $deadline - time : 0) && sysread $output, $text, 4096, length $text) {
+        while (!$seen && $text =~ s/\A([^\n]*)\n//) {
+            $$last = $1;
+            $seen = $1 eq $expected;
+        }
+    }
+    kill 'TERM', $pid;
+    close $output;
+    return $seen;
+}
+
+# new_cluster(name, [streaming => 1], [conf => "lines of postgresql.conf"], [start => 0], [install_path => folder], [own_name => 1])
 # A new server, UTF-8, in UTC, with room for prepared transactions, started unless told otherwise.
-# streaming: WAL for standbys and base backups. install_path: of another installation (EarlierVersion). Returns the PostgreSQL::Test::Cluster object.
+# streaming: WAL for standbys and base backups. install_path: of another installation (EarlierVersion). own_name:
+# with a system identifier of its own, where others are as copies of one cluster that went their own ways. Returns the PostgreSQL::Test::Cluster object.
 sub new_cluster {
     my ($name, %options) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name, map { $_ => $options{$_} } grep { $_ eq 'install_path' } keys %options);
-    $node->init(
-        allows_streaming => $options{streaming} ? 1 : 0,
-        extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
+    {
+        no warnings 'redefine';
+        my $run = \&PostgreSQL::Test::Utils::system_or_bail;
+        local *PostgreSQL::Test::Utils::system_or_bail = sub { return $_[0] eq 'initdb' && !$options{own_name} ? copy_empty_cluster($node, $run, @_) : $run->(@_) };
+        $node->init(
+            allows_streaming => $options{streaming} ? 1 : 0,
+            extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
+    }
     # Tests bring thousands of statements: only those that fail are logged.
     $node->append_conf('postgresql.conf', <<'CONF');
 timezone = 'UTC'
@@ -60,6 +112,21 @@ CONF
     $node->append_conf('postgresql.conf', $options{conf}) if defined $options{conf};
     $node->start unless defined $options{start} && !$options{start};
     return $node;
+}
+
+# In the place of initdb, which takes seconds of every test: what the first of a run's tests has made by it is copied.
+sub copy_empty_cluster {
+    my ($node, $run, @initdb) = @_;
+    my $template = ($ENV{TESTDIR} // '.') . '/tmp_check/empty_cluster';
+    open my $lock, '>>', "$template.lock" or die "$template.lock: $!";
+    flock $lock, LOCK_EX or die "$template.lock: $!";
+    if (!-d $template) {
+        $run->(map { $_ eq $node->data_dir ? "$template.new" : $_ } @initdb);
+        rename "$template.new", $template or die "$template: $!";
+    }
+    close $lock;
+    $run->('cp', '-RPp', $template, $node->data_dir);
+    return;
 }
 
 # create_store(node, database, [schema => name], [login => role])
