@@ -37,8 +37,10 @@ SQL
     my $superuser = $node->background_psql('postgres');
     my $before = checksums($node, $store);
     my (@stopped, @through);
-    subtest "every attack with $name{$mode}" => sub {
-        for my $attack (@attacks) {
+    # Both together can stop no more than each for itself, so they meet what one of them has to stop.
+    my @concerned = grep { $mode ne 'both' || $_->{stopped} || $_->{residue} } @attacks;
+    subtest "attacks with $name{$mode}" => sub {
+        for my $attack (@concerned) {
             my ($met, $leaked, $what, $denied) = run_attack($node, $store, $attack);
             my %stops = map { $_ => 1 } @{ $attack->{stopped} // [] };
             my $due = $mode eq 'both' ? $stops{guard} || $stops{harden} : $stops{$mode};
