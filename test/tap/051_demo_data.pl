@@ -8,6 +8,8 @@ use StoreCluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+plan skip_all => 'there is no python3, which receives the demo\'s webhook' unless IPC::Run::run([ 'python3', '-c', 'import http.server' ], '>', \my $out, '2>', \my $err);
+
 my $node = new_cluster('demo', conf => "work_mem = 32MB\n");
 $node->safe_psql('postgres', 'CREATE DATABASE store');
 {
