@@ -1,5 +1,9 @@
 #include "pg/query.hpp"
 
+extern "C" {
+#include "jit/jit.h"
+}
+
 namespace brainsait::pg {
 namespace {
 
@@ -19,6 +23,22 @@ char *with_schema(const char *text, const char *quoted_schema) {
     appendStringInfoString(&filled, quoted_schema);
     rest = place + sizeof placeholder - 1;
   }
+}
+
+/// Runs one of SPI's functions, which plans where it has to, and returns its code. Nothing is
+/// compiled: that takes longer than any of these queries, and a plan that is kept from scanning a
+/// table from end to end, and has no other way, looks as if it were worth it.
+template <typename Execute> void execute_uncompiled(Execute execute) {
+  const bool compiles = jit_enabled;
+  int code = 0;
+  jit_enabled = false;
+  PG_TRY();
+  { code = execute(); }
+  PG_FINALLY();
+  { jit_enabled = compiles; }
+  PG_END_TRY();
+  if (code < 0)
+    elog(ERROR, "query on the store's tables failed: %s", SPI_result_code_string(code));
 }
 
 } // namespace
@@ -59,7 +79,7 @@ void StoreQuery::prepare(const Store &store, int cursor_options) {
   generation_ = schema_generation();
 }
 
-int StoreQuery::run(const Store &store, Datum *arguments, const char *nulls, long limit) {
+void StoreQuery::run(const Store &store, Datum *arguments, const char *nulls, long limit) {
   if (!is_ready(store))
     prepare(store);
   // Parallel queries bar GetLatestSnapshot(), which moves a snapshot that their workers share. One
@@ -67,25 +87,23 @@ int StoreQuery::run(const Store &store, Datum *arguments, const char *nulls, lon
   Snapshot latest = IsInParallelMode() ? GetCatalogSnapshot(store.tenants) : GetLatestSnapshot();
   // The snapshot is pushed only to keep it registered while SPI takes its own copy.
   PushActiveSnapshot(latest);
-  int code = SPI_execute_snapshot(plan_, arguments, nulls, GetActiveSnapshot(), InvalidSnapshot,
-                                  false, true, limit);
+  execute_uncompiled([&] {
+    return SPI_execute_snapshot(plan_, arguments, nulls, GetActiveSnapshot(), InvalidSnapshot,
+                                false, true, limit);
+  });
   PopActiveSnapshot();
-  if (code < 0)
-    elog(ERROR, "query on the store's tables failed: %s", SPI_result_code_string(code));
-  return code;
 }
 
-int StoreQuery::run_at(const Store &store, Snapshot snapshot, Datum *arguments) {
+void StoreQuery::run_at(const Store &store, Snapshot snapshot, Datum *arguments) {
   if (!is_ready(store))
     prepare(store);
-  int code =
-      SPI_execute_snapshot(plan_, arguments, nullptr, snapshot, InvalidSnapshot, false, true, 0);
-  if (code < 0)
-    elog(ERROR, "query on the store's tables failed: %s", SPI_result_code_string(code));
-  return code;
+  execute_uncompiled([&] {
+    return SPI_execute_snapshot(plan_, arguments, nullptr, snapshot, InvalidSnapshot, false, true,
+                                0);
+  });
 }
 
-int StoreQuery::run_by_index(const Store &store, Datum *arguments) {
+void StoreQuery::run_by_index(const Store &store, Datum *arguments) {
   if (!is_ready(store))
     prepare(store, CURSOR_OPT_GENERIC_PLAN);
   else if (planned_ && SPI_plan_is_valid(plan_))
@@ -94,28 +112,21 @@ int StoreQuery::run_by_index(const Store &store, Datum *arguments) {
   int guc_level = NewGUCNestLevel();
   (void)set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
                           true, 0, false);
-  int code = run(store, arguments);
+  run(store, arguments);
   AtEOXact_GUC(true, guc_level);
   planned_ = true;
-  return code;
 }
 
-int StoreQuery::read(const Store &store, Datum *arguments) {
+void StoreQuery::read(const Store &store, Datum *arguments) {
   if (!is_ready(store))
     prepare(store);
-  int code = SPI_execute_plan(plan_, arguments, nullptr, true, 0);
-  if (code < 0)
-    elog(ERROR, "query on the store's tables failed: %s", SPI_result_code_string(code));
-  return code;
+  execute_uncompiled([&] { return SPI_execute_plan(plan_, arguments, nullptr, true, 0); });
 }
 
-int StoreQuery::read_planned_for(const Store &store, Datum *arguments, const char *nulls) {
+void StoreQuery::read_planned_for(const Store &store, Datum *arguments, const char *nulls) {
   if (!is_ready(store))
     prepare(store, CURSOR_OPT_CUSTOM_PLAN);
-  int code = SPI_execute_plan(plan_, arguments, nulls, true, 0);
-  if (code < 0)
-    elog(ERROR, "query on the store's tables failed: %s", SPI_result_code_string(code));
-  return code;
+  execute_uncompiled([&] { return SPI_execute_plan(plan_, arguments, nulls, true, 0); });
 }
 
 Datum result_datum(uint64 row, int number, bool &is_null) {

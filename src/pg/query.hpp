@@ -33,29 +33,29 @@ public:
     static_assert(sizeof...(Types) <= max_arguments);
   }
 
-  /// Runs the query inside an owner session and returns SPI's result code; SPI_processed and
-  /// SPI_tuptable hold the result. Reads see everything committed until now, under every isolation
+  /// Runs the query inside an owner session; SPI_processed and SPI_tuptable hold the result.
+  /// Nothing is compiled (JIT). Reads see everything committed until now, under every isolation
   /// level, and the transaction's own changes (`GetLatestSnapshot`, as foreign-key checks do): a
   /// REPEATABLE READ transaction must not maintain shared state from an old snapshot.
   /// `nulls` as in SPI_execute_plan, or nullptr where no argument is null.
-  int run(const Store &store, Datum *arguments, const char *nulls = nullptr, long limit = 0);
+  void run(const Store &store, Datum *arguments, const char *nulls = nullptr, long limit = 0);
 
   /// The same with a snapshot that the caller took and registered, so that several queries see one
   /// moment (and the transaction's own changes so far).
-  int run_at(const Store &store, Snapshot snapshot, Datum *arguments);
+  void run_at(const Store &store, Snapshot snapshot, Datum *arguments);
 
   /// As run(), by an index alone where there is one: a small table's only page would be read faster
   /// whole, but that reads every version that updates leave behind, and under SERIALIZABLE it
   /// conflicts with every writer. One plan for all arguments.
-  int run_by_index(const Store &store, Datum *arguments);
+  void run_by_index(const Store &store, Datum *arguments);
 
   /// Runs a query that only reads inside an owner session, with the snapshot of the query that
   /// called us: it sees what that one sees, and nothing newer.
-  int read(const Store &store, Datum *arguments);
+  void read(const Store &store, Datum *arguments);
 
   /// As read(), planned anew for these very arguments, so that conditions on a null argument
   /// vanish and estimates know the values. `nulls` as in SPI_execute_plan.
-  int read_planned_for(const Store &store, Datum *arguments, const char *nulls);
+  void read_planned_for(const Store &store, Datum *arguments, const char *nulls);
 
 private:
   bool is_ready(const Store &store) const;
