@@ -7,6 +7,10 @@
 #include "tenant_settings.hpp"
 #include "tenant_token.hpp"
 
+extern "C" {
+#include "executor/executor.h"
+}
+
 namespace brainsait {
 namespace {
 
@@ -20,9 +24,12 @@ struct TenantContext {
 TenantContext context;
 
 // Parallel workers start from the leader's parameters, so this one carries the tenant to them. Only
-// publish() may write it; in the leader nobody reads it.
+// publish() may write it, when a parallel plan is about to run: few are, and a parameter that a
+// transaction sets costs it a look at every parameter when it ends. In the leader nobody reads it.
 char *transport = nullptr;
 bool publishing = false;
+
+ExecutorRun_hook_type previous_run = nullptr;
 
 bool same_tenant(const pg_uuid_t &left, const pg_uuid_t &right) {
   return std::memcmp(&left, &right, sizeof left) == 0;
@@ -67,7 +74,8 @@ void assign_transport(const char *value, void *) {
   context.nesting_level = 1;
 }
 
-/// Lets parallel workers of this (sub)transaction see `tenant`; undone with the (sub)transaction.
+/// Lets parallel workers see `tenant`; undone with the (sub)transaction, which is that of
+/// set_tenant() or one inside it.
 void publish(const pg_uuid_t &tenant) {
   static constexpr char digits[] = "0123456789abcdef";
   char text[2 * UUID_LEN + 1];
@@ -76,6 +84,9 @@ void publish(const pg_uuid_t &tenant) {
     text[2 * i + 1] = digits[tenant.data[i] & 15];
   }
   text[2 * UUID_LEN] = '\0';
+  // A query inside a parallel one, where nothing can be set, finds it done.
+  if (std::strcmp(transport, text) == 0)
+    return;
   publishing = true;
   PG_TRY();
   {
@@ -85,6 +96,17 @@ void publish(const pg_uuid_t &tenant) {
   PG_FINALLY();
   { publishing = false; }
   PG_END_TRY();
+}
+
+void run_executor(QueryDesc *query, ScanDirection direction,
+                  uint64 count BRAINSAIT_EXECUTE_ONCE(bool once)) {
+  if (context.set && query->plannedstmt->parallelModeNeeded && !InitializingParallelWorker &&
+      !IsParallelWorker())
+    publish(context.tenant);
+  if (previous_run != nullptr)
+    previous_run(query, direction, count BRAINSAIT_EXECUTE_ONCE(once));
+  else
+    standard_ExecutorRun(query, direction, count BRAINSAIT_EXECUTE_ONCE(once));
 }
 
 char *text_of(const pg_uuid_t &tenant) {
@@ -137,7 +159,6 @@ void set_tenant(const pg::Store &store, const pg_uuid_t &tenant) {
   // The transaction may have begun, and this cache may have been filled, before a suspension.
   AcceptInvalidationMessages();
   require_admitted(store, tenant);
-  publish(tenant);
   context = {true, true, GetCurrentTransactionNestLevel(), tenant};
 }
 
@@ -152,6 +173,8 @@ void init_tenant_context() {
                              check_transport, assign_transport, nullptr);
   RegisterXactCallback(on_transaction_event, nullptr);
   RegisterSubXactCallback(on_subtransaction_event, nullptr);
+  previous_run = ExecutorRun_hook;
+  ExecutorRun_hook = run_executor;
 }
 
 } // namespace brainsait

@@ -52,3 +52,10 @@ extern "C" {
 #else
 #define BRAINSAIT_UPDATED_INDEXES bool
 #endif
+
+// PostgreSQL 18 no longer tells ExecutorRun() whether a query runs once. Takes the comma along.
+#if PG_VERSION_NUM >= 180000
+#define BRAINSAIT_EXECUTE_ONCE(argument)
+#else
+#define BRAINSAIT_EXECUTE_ONCE(argument) , argument
+#endif
