@@ -1,4 +1,4 @@
-# The rollup under load with a worker that folds without rest, and without any worker, where writers fold.
+# The rollup under load with a worker that folds many times a second, and without any worker, where writers fold.
 use strict;
 use warnings;
 use FindBin;
@@ -8,7 +8,7 @@ use RevenueLoad;
 use Test::More;
 
 revenue_under_load('worker', folded => 1,
-    restarted => "shared_preload_libraries = 'brainsait'\nbrainsait.rollup_databases = 'store'\nbrainsait.rollup_naptime = 5ms\nbrainsait.guard = off\n");    # the load locks tables
+    restarted => "shared_preload_libraries = 'brainsait'\nbrainsait.rollup_databases = 'store'\nbrainsait.rollup_naptime = 40ms\nbrainsait.guard = off\n");    # the load locks tables
 revenue_under_load('off', conf => "brainsait.rollup_naptime = 0\n");
 
 done_testing();

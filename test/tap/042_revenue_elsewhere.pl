@@ -106,8 +106,8 @@ for my $case ([ $source, $store, $lower, 'fewer_transactions' ], [ $source, $sto
 check_fold($lower, 'third', $shops, 'in the end');
 $_->stop for $source, $lower, $higher;
 
-# A standby reads while the primary folds as fast as it can.
-my $primary = new_cluster('primary', streaming => 1, conf => "fsync = off\nbrainsait.rollup_naptime = 1ms\nhot_standby_feedback = on\nmax_standby_streaming_delay = -1\n");
+# A standby reads while the primary folds many times a second.
+my $primary = new_cluster('primary', streaming => 1, conf => "fsync = off\nbrainsait.rollup_naptime = 30ms\nhot_standby_feedback = on\nmax_standby_streaming_delay = -1\n");
 $store = create_store($primary, 'store');
 create_truth($primary, $store);
 $shops = open_shops($primary, $store);
@@ -121,7 +121,7 @@ for my $writer (1 .. 4) {
     my $file = "$folder/standby.$writer.sql";
     PostgreSQL::Test::Utils::append_to_file($file, join '', map {
         transaction($shops, session => $writer, number => $_) . ($writer == 1 && $_ % 4 == 0 ? "SELECT fold_revenue_deltas() \\g /dev/null\n" : '')
-    } 1 .. 160);
+    } 1 .. 400);
     push @children, start_psql($primary, $store, $file, 'postgres', 'writer');
 }
 my ($compared, $differing, $seen) = (0, '', 0);

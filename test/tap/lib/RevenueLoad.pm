@@ -9,7 +9,7 @@ package RevenueLoad;
 # Options: queries, the rollup's tables have triggers, so the store writes them by queries instead of by row; conf, lines of
 # postgresql.conf; restarted, lines that the server is started with once there is a store; wait, every writer waits for its buckets, so the table itself is exact at any
 # moment; folded, what is pending goes by itself. REVENUE_SEED=n repeats a run's choices, REVENUE_TRANSACTIONS=n sets
-# how many transactions a session runs: 120 in make check, thousands by hand.
+# how many transactions a session runs: 200 in make check, thousands by hand.
 
 use strict;
 use warnings;
@@ -30,7 +30,7 @@ my $seed = $ENV{REVENUE_SEED} // (time % 1_000_000);
 
 sub revenue_under_load {
     my ($mode, %options) = @_;
-    my $transactions = $ENV{REVENUE_TRANSACTIONS} // 120;
+    my $transactions = $ENV{REVENUE_TRANSACTIONS} // 200;
     note "$mode: seed $seed";
     my $node = new_cluster("revenue_$mode", conf => "log_line_prefix = '%e %a [%p] '\nlog_error_verbosity = default\n"
           . "deadlock_timeout = 200ms\nfsync = off\n" . ($options{conf} // ''));
