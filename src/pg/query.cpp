@@ -25,9 +25,9 @@ char *with_schema(const char *text, const char *quoted_schema) {
   }
 }
 
-/// Runs one of SPI's functions, which plans where it has to, and returns its code. Nothing is
-/// compiled: that takes longer than any of these queries, and a plan that is kept from scanning a
-/// table from end to end, and has no other way, looks as if it were worth it.
+/// Runs one of SPI's functions, which plans where it has to; raises XX000 for its error codes.
+/// Nothing is compiled: that takes longer than any of these queries, and a plan that is kept from
+/// scanning a table from end to end, and has no other way, looks as if it were worth it.
 template <typename Execute> void execute_uncompiled(Execute execute) {
   const bool compiles = jit_enabled;
   int code = 0;
