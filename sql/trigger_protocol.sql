@@ -18,6 +18,7 @@ INSERT INTO made_for VALUES
     ('touch_updated_at', '', 'BEFORE', 'UPDATE', 'ROW'),
     ('fill_tenant', '''orders'', ''order_id''', 'BEFORE', 'INSERT', 'ROW'),
     ('check_columns', '''total'', ''not_negative'', ''status'', ''not_empty''', 'BEFORE', 'INSERT UPDATE', 'ROW'),
+    ('guard_references', '''tenant_id'', ''id''', 'BEFORE', 'UPDATE DELETE', 'ROW'),
     ('order_number_fill', '', 'BEFORE', 'INSERT', 'ROW'),
     ('validate_tenant_settings', '', 'BEFORE', 'INSERT UPDATE', 'ROW'),
     ('tenant_changed', '', 'AFTER', 'INSERT UPDATE DELETE', 'ROW'),

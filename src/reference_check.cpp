@@ -3,10 +3,10 @@
 // PostgreSQL checks a reference by a query, SELECT ... FOR KEY SHARE, whose executor is set up and
 // torn down for each row: two of them are a fifth of what inserting an order costs, and a checkout
 // has ten. The look-up does the same: it finds the referenced row in its unique index by a snapshot
-// taken now, and locks it. Only that success is decided here. Whatever else comes up, and every
-// case that is not the plain one (REPEATABLE READ and above, nulls, other types than the usual,
-// partitioned tables), is left to PostgreSQL's own trigger function, which begins anew and raises
-// what is to be raised.
+// taken now, and locks it, or its key where the table is guarded (reference_lock.hpp). Only that
+// success is decided here. Whatever else comes up, and every case that is not the plain one
+// (REPEATABLE READ and above, nulls, other types than the usual, partitioned tables), is left to
+// PostgreSQL's own trigger function, which begins anew and raises what is to be raised.
 //
 // Nothing in the catalogs tells of this. When a query starts, the executor has a place for the
 // function of each trigger of the table, empty until the trigger fires first; it is filled here. A
@@ -19,6 +19,7 @@
 #include "pg/plain_table.hpp"
 #include "pg/relation_changes.hpp"
 #include "pg/row_places.hpp"
+#include "reference_lock.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -46,6 +47,7 @@ struct Reference {
   AttrNumber columns[most_columns]; ///< of the referencing table, in the order of the index
   AttrNumber keys[most_columns];    ///< of the referenced table, likewise
   Oid equality;                     ///< the function that compares two uuids
+  bool guarded;                     ///< the key may be locked instead of the row
 };
 
 // One place per constraint, found by its OID; those that share one only look things up more often.
@@ -137,8 +139,10 @@ void describe(Reference &reference, Relation referencing, Oid constraint) {
     Oid index_id = is_plain(referenced) ? index_of(constraint) : InvalidOid;
     if (OidIsValid(index_id)) {
       Relation index = index_open(index_id, AccessShareLock);
-      if (takes_index(reference, key, index))
+      if (takes_index(reference, key, index)) {
         reference.index = index_id;
+        reference.guarded = is_guarded(referenced, reference.keys, reference.column_count);
+      }
       index_close(index, AccessShareLock);
     }
     table_close(referenced, NoLock);
@@ -183,6 +187,38 @@ bool find_by_index(const Reference &reference, Relation table, const Datum *key,
   return found;
 }
 
+/// Whether this transaction wrote the row: nobody else can delete it, nor what it was before, until
+/// the transaction ends, or goes back to before the row and what references it.
+bool is_own(const HeapTupleHeaderData &row) {
+  return TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(&row));
+}
+
+/// Whether somebody may be deleting the row, or changing its key: who did not ask the guard, that
+/// is, or one that failed.
+bool may_leave(const HeapTupleHeaderData &row) {
+  return (row.t_infomask & HEAP_XMAX_INVALID) == 0 && !HEAP_XMAX_IS_LOCKED_ONLY(row.t_infomask) &&
+         (row.t_infomask2 & HEAP_KEYS_UPDATED) != 0;
+}
+
+/// Locks the row that the active snapshot has found.
+bool lock_row(Relation table, TupleTableSlot *row) {
+  TM_FailureData failure;
+  ItemPointerData place = row->tts_tid;
+  return table_tuple_lock(table, &place, GetActiveSnapshot(), row, GetCurrentCommandId(false),
+                          LockTupleKeyShare, LockWaitBlock, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
+                          &failure) == TM_Ok;
+}
+
+/// Whether the row that the active snapshot has found stays until the transaction ends.
+bool keep_row(Relation table, TupleTableSlot *row, bool key_is_locked) {
+  bool should_free;
+  const HeapTupleHeaderData &header = *ExecFetchSlotHeapTuple(row, false, &should_free)->t_data;
+  Assert(!should_free); // a heap's slot has the tuple itself
+  if (is_own(header) || (key_is_locked && !may_leave(header)))
+    return true;
+  return lock_row(table, row);
+}
+
 /// Finds the row with that key as of now and locks it against deletion and change of its key.
 bool lock_referenced(const Reference &reference, const Datum *key) {
   Relation table = table_open(reference.referenced, RowShareLock);
@@ -190,6 +226,7 @@ bool lock_referenced(const Reference &reference, const Datum *key) {
     table_close(table, NoLock);
     return false;
   }
+  bool key_is_locked = reference.guarded && lock_guarded_key(key, reference.column_count);
   // What this very command inserted counts as well.
   CommandCounterIncrement();
   PushActiveSnapshot(GetTransactionSnapshot());
@@ -197,13 +234,8 @@ bool lock_referenced(const Reference &reference, const Datum *key) {
   uint32 hash = hash_of(reference, key);
   bool locked = false;
   if ((places.fetch(table, hash, GetActiveSnapshot(), row) && has_key(reference, key, row)) ||
-      find_by_index(reference, table, key, hash, row)) {
-    TM_FailureData failure;
-    ItemPointerData place = row->tts_tid;
-    locked = table_tuple_lock(table, &place, GetActiveSnapshot(), row, GetCurrentCommandId(false),
-                              LockTupleKeyShare, LockWaitBlock,
-                              TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure) == TM_Ok;
-  }
+      find_by_index(reference, table, key, hash, row))
+    locked = keep_row(table, row, key_is_locked);
   ExecDropSingleTupleTableSlot(row);
   PopActiveSnapshot();
   table_close(table, NoLock);

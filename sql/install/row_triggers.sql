@@ -15,10 +15,15 @@ CREATE FUNCTION check_columns() RETURNS trigger
 COMMENT ON FUNCTION check_columns() IS
     'BEFORE INSERT OR UPDATE row trigger: refuses (23514) a row as CHECKs named table_column_rule would. Arguments: up to eight pairs of a column and a rule: not_negative (numeric, NaN refused), positive (integer), shape (currency: three capitals), not_empty (text). Null passes, and so does what an application dropped or gave another type.';
 
+CREATE FUNCTION guard_references() RETURNS trigger
+    LANGUAGE C AS 'MODULE_PATHNAME', 'brainsait_guard_references';
+COMMENT ON FUNCTION guard_references() IS
+    'BEFORE UPDATE OR DELETE row trigger on tenants and users: where the row goes, or the columns that the arguments name change, waits for the transactions that have inserted rows that reference it, and keeps new ones waiting until this transaction ends. Those hold a lock on the key, not on the row.';
+
 -- Whoever may execute a trigger function may put it on a table of his own and feed it what he likes:
 -- fill_tenant() would tell whose an order is. Triggers that are there already ask for no privilege.
-REVOKE ALL ON FUNCTION touch_updated_at(), fill_tenant(), check_columns() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION touch_updated_at(), fill_tenant(), check_columns() TO brainsait_owner;
+REVOKE ALL ON FUNCTION touch_updated_at(), fill_tenant(), check_columns(), guard_references() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION touch_updated_at(), fill_tenant(), check_columns(), guard_references() TO brainsait_owner;
 
 CREATE FUNCTION attach_row_triggers() RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
@@ -48,6 +53,14 @@ BEGIN
                         FROM unnest(checked.arguments) WITH ORDINALITY AS list (argument, place)));
         EXECUTE format('ALTER TABLE %s.%I ENABLE ALWAYS TRIGGER zz_brainsait_checks', '@extschema@', checked.name);
     END LOOP;
+    -- Last, since an application's own trigger may give the row another key; always, since a reference has to be right
+    -- wherever the deletion comes from.
+    CREATE OR REPLACE TRIGGER zz_brainsait_references BEFORE UPDATE OR DELETE ON @extschema@.tenants
+        FOR EACH ROW EXECUTE FUNCTION @extschema@.guard_references('id');
+    ALTER TABLE @extschema@.tenants ENABLE ALWAYS TRIGGER zz_brainsait_references;
+    CREATE OR REPLACE TRIGGER zz_brainsait_references BEFORE UPDATE OR DELETE ON @extschema@.users
+        FOR EACH ROW EXECUTE FUNCTION @extschema@.guard_references('tenant_id', 'id');
+    ALTER TABLE @extschema@.users ENABLE ALWAYS TRIGGER zz_brainsait_references;
     -- A statement that reads its own change of a tenant, and then fails, never gets to its AFTER triggers:
     -- what the session keeps of that reading has to be forgotten all the same.
     CREATE OR REPLACE TRIGGER brainsait_tenant_changes BEFORE INSERT OR UPDATE OF id, slug, status, settings OR DELETE ON @extschema@.tenants

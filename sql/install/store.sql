@@ -67,8 +67,9 @@ $body$
 SELECT list.table_name, trigger_name, list.fires
 FROM (VALUES
     ('tenants'::name, 'O'::"char", '{brainsait_dumped,brainsait_revenue_tenant,brainsait_tenant_changes,brainsait_updated_at,brainsait_validate_settings,brainsait_webhooks}'::name[]),
-    ('tenants', 'A', '{brainsait_tenant_changed,brainsait_truncated}'),
+    ('tenants', 'A', '{brainsait_tenant_changed,brainsait_truncated,zz_brainsait_references}'),
     ('users', 'O', '{brainsait_updated_at,brainsait_webhooks}'),
+    ('users', 'A', '{zz_brainsait_references}'),
     ('products', 'O', '{brainsait_updated_at}'),
     ('products', 'A', '{zz_brainsait_checks}'),
     ('orders', 'O', '{brainsait_number,brainsait_revenue,brainsait_revenue_truncate,brainsait_updated_at,brainsait_webhooks}'),

@@ -15,21 +15,29 @@ LOCKTAG tag_of(LockClass lock_class, uint64 key_hash) {
   return tag;
 }
 
+LOCKMODE mode_of(LockStrength strength) {
+  return strength == LockStrength::shared ? ShareLock : ExclusiveLock;
+}
+
 LockAcquireResult acquire(LockClass lock_class, uint64 key_hash, LockStrength strength,
                           bool do_not_wait) {
   LOCKTAG tag = tag_of(lock_class, key_hash);
-  LOCKMODE mode = strength == LockStrength::shared ? ShareLock : ExclusiveLock;
-  return LockAcquire(&tag, mode, false, do_not_wait);
+  return LockAcquire(&tag, mode_of(strength), false, do_not_wait);
 }
 
 } // namespace
 
-void lock_key(LockClass lock_class, uint64 key_hash, LockStrength strength) {
-  (void)acquire(lock_class, key_hash, strength, false);
+bool lock_key(LockClass lock_class, uint64 key_hash, LockStrength strength) {
+  return acquire(lock_class, key_hash, strength, false) != LOCKACQUIRE_ALREADY_HELD;
 }
 
 bool try_lock_key(LockClass lock_class, uint64 key_hash, LockStrength strength) {
   return acquire(lock_class, key_hash, strength, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool holds_key(LockClass lock_class, uint64 key_hash, LockStrength strength) {
+  LOCKTAG tag = tag_of(lock_class, key_hash);
+  return BRAINSAIT_LOCK_HELD_BY_ME(&tag, mode_of(strength));
 }
 
 void unlock_key(LockClass lock_class, uint64 key_hash) {

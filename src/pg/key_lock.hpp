@@ -15,6 +15,7 @@ enum class LockClass : uint16 {
   revenue_progress = 0xB9,    ///< the row of revenue_fold_progress (key every_key)
   fold_worker = 0xBA,         ///< held by the worker that folds revenue_deltas (key every_key)
   webhook_dispatcher = 0xBB,  ///< held by the worker that sends webhooks (key every_key)
+  reference = 0xBC,           ///< a row that others reference: whether it stays
 };
 
 /// The key of what a class has only one of.
@@ -26,9 +27,13 @@ enum class LockStrength { shared, exclusive };
 /// Takes the lock on a key of this database, waiting for it as long as needed (deadlocks
 /// and lock_timeout end the wait as usual). Held until the end of the transaction; one that a
 /// subtransaction took is released when the subtransaction rolls back. Two keys with equal hashes
-/// only wait for one another without need. Taking a lock that the transaction holds is cheap.
-void lock_key(LockClass lock_class, uint64 key_hash,
+/// only wait for one another without need. Taking a lock that the transaction holds is cheap: false
+/// tells that it was so.
+bool lock_key(LockClass lock_class, uint64 key_hash,
               LockStrength strength = LockStrength::exclusive);
+
+/// Whether this transaction has just that lock.
+bool holds_key(LockClass lock_class, uint64 key_hash, LockStrength strength);
 
 /// lock_key() without waiting: false where another transaction holds or awaits a lock that
 /// conflicts.
