@@ -66,18 +66,13 @@ struct Checked {
 constexpr uint32 checked_count = 64;
 Checked checked[checked_count];
 
-/// Of referenced rows: a tenant's is asked for with everything that is inserted.
-pg::RowPlaces places;
-
 ExecutorStart_hook_type previous_start = nullptr;
 
 void on_relation_change(Oid relation) {
   for (Reference &reference : kept)
     if (relation == InvalidOid || relation == reference.referencing ||
-        relation == reference.referenced) {
+        relation == reference.referenced)
       reference.constraint = InvalidOid;
-      places.forget();
-    }
 }
 
 /// Where `column` stands in a foreign key's referenced columns, or -1.
@@ -157,13 +152,6 @@ const Reference &reference_of(Relation referencing, Oid constraint) {
   return reference;
 }
 
-uint32 hash_of(const Reference &reference, const Datum *key) {
-  uint32 hash = hash_bytes_uint32(reference.constraint);
-  for (int i = 0; i < reference.column_count; ++i)
-    hash = hash_combine(hash, hash_bytes(DatumGetUUIDP(key[i])->data, UUID_LEN));
-  return hash;
-}
-
 bool has_key(const Reference &reference, const Datum *key, TupleTableSlot *row) {
   for (int i = 0; i < reference.column_count; ++i) {
     bool is_null;
@@ -181,7 +169,7 @@ bool find_by_index(const Reference &reference, Relation table, const Datum *key,
   std::fill_n(equalities, most_columns, reference.equality);
   IndexScanDesc scan = pg::begin_key_scan(table, index, GetActiveSnapshot(), equalities, key,
                                           reference.column_count);
-  bool found = places.find(scan, hash, row);
+  bool found = pg::places_by_uuids.find(scan, hash, row);
   index_endscan(scan);
   index_close(index, AccessShareLock);
   return found;
@@ -231,9 +219,10 @@ bool lock_referenced(const Reference &reference, const Datum *key) {
   CommandCounterIncrement();
   PushActiveSnapshot(GetTransactionSnapshot());
   TupleTableSlot *row = table_slot_create(table, nullptr);
-  uint32 hash = hash_of(reference, key);
+  uint32 hash = pg::RowPlaces::hash_of(reference.referenced, key, reference.column_count);
   bool locked = false;
-  if ((places.fetch(table, hash, GetActiveSnapshot(), row) && has_key(reference, key, row)) ||
+  if ((pg::places_by_uuids.fetch(table, hash, GetActiveSnapshot(), row) &&
+       has_key(reference, key, row)) ||
       find_by_index(reference, table, key, hash, row))
     locked = keep_row(table, row, key_is_locked);
   ExecDropSingleTupleTableSlot(row);

@@ -2,6 +2,7 @@
 
 #include "pg/key_scan.hpp"
 #include "pg/plain_table.hpp"
+#include "pg/row_places.hpp"
 #include "pg/trigger.hpp"
 
 extern "C" {
@@ -60,7 +61,7 @@ RowLookup::Outcome RowLookup::open(const Store &store, Oid relation, const pg_uu
   row = table_slot_create(table, nullptr);
   PushActiveSnapshot(latest_snapshot(relation));
   IndexScanDesc scan = begin_key_scan(table, index, GetActiveSnapshot(), &equality, &key, 1);
-  bool found = index_getnext_slot(scan, ForwardScanDirection, row);
+  bool found = places_by_uuids.find(scan, RowPlaces::hash_of(relation, &key, 1), row);
   if (found)
     slot_getallattrs(row);
   index_endscan(scan);

@@ -23,6 +23,9 @@ public:
   /// row.
   bool find(IndexScanDesc scan, uint32 hash, TupleTableSlot *row);
 
+  /// The hash of a key of uuids in a table.
+  static uint32 hash_of(Oid table, const Datum *uuids, int uuid_count);
+
   void forget() {
     for (Place &place : places_)
       ItemPointerSetInvalid(&place.root);
@@ -33,8 +36,13 @@ private:
     uint32 hash = 0;
     ItemPointerData root = {{0xFFFF, 0xFFFF}, 0}; ///< where the index points to; invalid for none
   };
-  static constexpr uint32 count = 64;
+  static constexpr uint32 count = 512;
   Place places_[count] = {};
 };
+
+/// Of rows that are found by keys of uuids, under RowPlaces::hash_of(): whoever looks for them
+/// shares it. A tenant's row is read when the tenant is set, and referenced by all that is inserted
+/// then.
+extern RowPlaces places_by_uuids;
 
 } // namespace brainsait::pg
