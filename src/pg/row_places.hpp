@@ -11,8 +11,8 @@ namespace brainsait::pg {
 
 /// Where rows were found lately, by a hash of their key, so that a row that is asked for again and
 /// again is not looked for in its index each time. A place is a guess: the row may have moved, or
-/// another one may be there, so whoever fetches from it compares the key. Plain data;
-/// constant-initialised.
+/// another one may be there, so whoever fetches from it compares the key. For heap tables. Plain
+/// data; constant-initialised.
 class RowPlaces {
 public:
   /// Stores in `row` what the snapshot sees of the row that was found under this hash; false where
