@@ -46,7 +46,7 @@ create_stores() {
   note fact PostgreSQL "$(query postgres "SELECT current_setting('server_version')")"
   note fact revision "$REVISION"
   note fact settings "$SERVER_OPTIONS"
-  note fact turns "$turns of $seconds s${QUICK:+, a quick look}"
+  note fact turns "$turns of $seconds s${QUICK:+, a quick look}, each after $warm_up s that are not counted in orders per second"
   note fact store "$tenants tenants of 20 users and one of $users users and $products products"
 }
 
@@ -107,9 +107,15 @@ arm() {
 # before ARM SQL: what a superuser does before each of the arm's runs, in its store.
 before() { arm_before[$1]=$2; }
 
-# pgbench_run ARM PGBENCH-OPTIONS...: sets count and rate.
+# Orders per second of pgbench's progress after the seconds that are skipped.
+warm_rate() {
+  sed -n 's/^progress: \([0-9.]*\) s, \([0-9.]*\) tps.*/\1 \2/p' "$1" |
+    awk -v from="$skipped" '{if (before >= from - 0.1) {count += $2 * ($1 - before); time += $1 - before} before = $1} END {print count / time}'
+}
+
+# pgbench_run ARM PGBENCH-OPTIONS...: sets count and rate; of a run of seconds, the first of them may be skipped for the rate.
 pgbench_run() {
-  local arm=$1 log=$BENCH/pgbench.log options=() option asynchronous=
+  local arm=$1 log=$BENCH/pgbench.log options=(-P 1) option asynchronous=
   for option in "${pgbench_options[@]}"; do
     if [ "$option" = --asynchronous ]; then asynchronous='-c synchronous_commit=off'; else options+=("$option"); fi
   done
@@ -118,7 +124,11 @@ pgbench_run() {
     -f "$BENCH/$id.$arm.sql" "${arm_store[$arm]}" >"$log" 2>&1 ||
     { tail -n 20 "$log" >&2 && fail "pgbench failed in $id, $arm"; }
   count=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' "$log")
-  rate=$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$log")
+  if [ "${skipped:-0}" != 0 ] && [ "$2" = -T ]; then
+    rate=$(warm_rate "$log")
+  else
+    rate=$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$log")
+  fi
   [ "${count:-0}" -gt 0 ] || fail "no transaction went through in $id, $arm"
 }
 
@@ -145,7 +155,8 @@ check_counted() {
 
 # One run of clients. What connecting and the first transactions cost is measured once, and taken off.
 client_turn() {
-  local arm=$1 store=${arm_store[$1]} wal cpu
+  local arm=$1 store=${arm_store[$1]} wal cpu skipped=0
+  [ "$kind" != rate ] || skipped=$warm_up
   [ -z "${arm_before[$arm]:-}" ] || query "$store" "${arm_before[$arm]}" >/dev/null
   if [ -z "${arm_idle[$arm]:-}" ]; then
     cpu=$(server_cpu)
@@ -156,7 +167,7 @@ client_turn() {
   case $id in context | report) ;; *) reset_orders "$store" ;; esac
   wal=$(wal_position)
   cpu=$(server_cpu)
-  pgbench_run "$arm" -T "$measure_seconds"
+  pgbench_run "$arm" -T "$((measure_seconds + skipped))"
   settle "$store"
   cpu="$cpu $(server_cpu)"
   wal=$(($(wal_position) - wal))
