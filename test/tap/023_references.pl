@@ -113,6 +113,7 @@ my %scripts = (
     'shop@12' => 'CALL noted(\'shop\');',
     'repeatable@2' => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nCALL noted('shop');\nCOMMIT;",
     'prepared@2' => "\\set n random(1, 1000000000)\nBEGIN;\nCALL noted('shop');\nPREPARE TRANSACTION 'p:client_id:n';\n\\sleep 5 ms\nCOMMIT PREPARED 'p:client_id:n';",
+    'taken@1' => "\\set n random(1, 1000000000)\nBEGIN;\nCALL noted('take_away');\nPREPARE TRANSACTION 't:client_id:n';\n\\sleep 5 ms\nCOMMIT PREPARED 't:client_id:n';",
     'take_away@5' => 'CALL noted(\'take_away\');',
     'reopen@2' => 'CALL noted(\'reopen\');');
 my @files;
