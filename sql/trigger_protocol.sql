@@ -105,6 +105,9 @@ WHERE name = 'right';
 SELECT try('check_columns', arguments, 'BEFORE', 'UPDATE', 'ROW', shape)
 FROM shape, unnest(ARRAY['', '''total''', '''total'', ''big''', '''no such column'', ''positive''', repeat('''id'', ''positive'', ', 8) || '''id'', ''positive''']) AS arguments
 WHERE name = 'right';
+SELECT try('guard_references', arguments, 'BEFORE', 'UPDATE', 'ROW', shape)
+FROM shape, unnest(ARRAY['', '''tenant_id'', ''id'', ''user_id''', '''no such column''', '''number''', '''id''']) AS arguments
+WHERE name = 'right';
 SELECT try('webhook_row_changed', arguments, 'AFTER', 'UPDATE', 'ROW', shape)
 FROM shape, unnest(ARRAY['', '''products''', '''orders'', ''x''']) AS arguments
 WHERE name = 'right';

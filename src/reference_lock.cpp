@@ -14,8 +14,6 @@ extern "C" {
 PG_FUNCTION_INFO_V1(brainsait_guard_references);
 }
 
-#include <algorithm>
-
 namespace brainsait {
 namespace {
 
@@ -77,19 +75,6 @@ void lock_against_references(Relation table, const Datum *key, int count) {
         pg::lock_key(LockClass::reference, locked < most_deleted ? name_of(key, count) : tenant);
 }
 
-/// The columns that a trigger's arguments name, uuids all; their number, 0 where they are not such.
-int guarded_columns(Relation table, const Trigger &trigger, AttrNumber *columns) {
-  if (trigger.tgnargs < 1 || trigger.tgnargs > most_guarded_columns)
-    return 0;
-  for (int i = 0; i < trigger.tgnargs; ++i) {
-    int number = SPI_fnumber(RelationGetDescr(table), trigger.tgargs[i]);
-    if (number <= 0 || TupleDescAttr(RelationGetDescr(table), number - 1)->atttypid != UUIDOID)
-      return 0;
-    columns[i] = AttrNumber(number);
-  }
-  return trigger.tgnargs;
-}
-
 /// Whether the trigger guards every row that is deleted or gets another key, for whoever does it.
 /// It is known by what it runs, since a name may be anybody's.
 bool is_guard(const Trigger &trigger) {
@@ -101,6 +86,17 @@ bool is_guard(const Trigger &trigger) {
   FmgrInfo function;
   fmgr_info(trigger.tgfoid, &function);
   return function.fn_addr == brainsait_guard_references;
+}
+
+/// Whether the trigger's arguments name just these columns.
+bool names(const Trigger &trigger, Relation table, const AttrNumber *columns, int count) {
+  if (trigger.tgnargs != count || count > most_guarded_columns)
+    return false;
+  for (int i = 0; i < count; ++i)
+    if (std::strcmp(trigger.tgargs[i],
+                    NameStr(TupleDescAttr(RelationGetDescr(table), columns[i] - 1)->attname)) != 0)
+      return false;
+  return true;
 }
 
 /// The key columns of `row`; false where one is null, since nothing references such a row.
@@ -125,13 +121,9 @@ bool same_key(const Datum *left, const Datum *right, int count) {
 
 bool is_guarded(Relation referenced, const AttrNumber *keys, int count) {
   const TriggerDesc *triggers = referenced->trigdesc;
-  for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
-    AttrNumber columns[most_guarded_columns];
-    const Trigger &trigger = triggers->triggers[i];
-    if (is_guard(trigger) && guarded_columns(referenced, trigger, columns) == count &&
-        std::equal(columns, columns + count, keys))
+  for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i)
+    if (is_guard(triggers->triggers[i]) && names(triggers->triggers[i], referenced, keys, count))
       return true;
-  }
   return false;
 }
 
@@ -145,7 +137,8 @@ extern "C" {
 
 /// guard_references(tenant's column [, column]): BEFORE UPDATE OR DELETE, waits until no running
 /// transaction references the row by that key, and lets none begin to until this one has ended.
-/// Errors: 22023 for columns that are no key of uuids; those of a wait for a lock.
+/// Errors: 22023 for other than one or two columns, 42703 and 42804 for columns that are missing or
+/// no uuids; those of a wait for a lock.
 Datum brainsait_guard_references(PG_FUNCTION_ARGS) {
   using namespace brainsait;
   TriggerData &data = pg::trigger_data(
@@ -153,13 +146,14 @@ Datum brainsait_guard_references(PG_FUNCTION_ARGS) {
         return TRIGGER_FIRED_BEFORE(event) && TRIGGER_FIRED_FOR_ROW(event) &&
                !TRIGGER_FIRED_BY_INSERT(event);
       });
+  const Trigger &trigger = *data.tg_trigger;
+  int count = trigger.tgnargs;
+  if (count < 1 || count > most_guarded_columns)
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("guard_references() takes one or two columns, the tenant's first")));
   AttrNumber columns[most_guarded_columns];
-  int count = guarded_columns(data.tg_relation, *data.tg_trigger, columns);
-  if (count == 0)
-    ereport(
-        ERROR,
-        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-         errmsg("guard_references() takes one or two columns of type uuid, the tenant's first")));
+  for (int i = 0; i < count; ++i)
+    columns[i] = AttrNumber(pg::column_of_type(data.tg_relation, trigger.tgargs[i], UUIDOID));
   bool updates = TRIGGER_FIRED_BY_UPDATE(data.tg_event);
   HeapTuple result = updates ? data.tg_newtuple : data.tg_trigtuple;
   Datum key[most_guarded_columns], next[most_guarded_columns];
