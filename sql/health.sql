@@ -17,7 +17,7 @@ INSERT INTO tenants (id, name, slug) VALUES
 INSERT INTO orders (tenant_id, number, total, created_at) SELECT id, slug, 10, '2026-01-01' FROM tenants;
 INSERT INTO webhooks (id, tenant_id, url, events, secret) SELECT id, id, 'https://example.sa', '{*}', 's' FROM tenants;
 INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload, delivered_at, created_at, response_status, attempt_count, status, next_attempt_at)
-SELECT id, gen_random_uuid(), 'order.created', '{}', delivered, now() - interval '3 days', answer, attempts, ended, retry
+SELECT id, gen_random_uuid(), 'order.created', '{}', delivered, greatest(now() - interval '3 days', date_trunc('month', now(), 'UTC')), answer, attempts, ended, retry
 FROM tenants, (VALUES (now(), 200, 1, 'delivered', NULL), (NULL, 404, 1, 'dead', NULL), (NULL, 500, 5, 'pending', now() + interval '1 day'),
                       (NULL, 500, 6, 'dead', NULL)) AS settled (delivered, answer, attempts, ended, retry);
 INSERT INTO webhook_deliveries (webhook_id, event_id, event_type, payload) SELECT id, gen_random_uuid(), 'order.created', '{}' FROM tenants;
